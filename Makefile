@@ -1,0 +1,58 @@
+# `make demo` runs the main job with nothing else installed; `make test` runs every test. Both do their own set-up.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN_READY := $(VENV)/.run-ready
+DEV_READY := $(VENV)/.dev-ready
+
+.PHONY: help demo test test-unit lint format lock clean system-packages
+.DEFAULT_GOAL := help
+
+help:  ## what the targets do
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+demo: $(RUN_READY)  ## the main job on an embedded source: a flagged series within about 20 seconds
+	$(BIN)/sidecar demo $(ARGS)
+
+test: $(DEV_READY) system-packages  ## every test, with the real Prometheus, node_exporter and Alertmanager
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+test-unit: $(DEV_READY)  ## the tests that need no system package
+	$(BIN)/pytest -m 'not real' $(ARGS)
+
+lint: $(DEV_READY)  ## formatting, style, types, import layering
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV_READY)  ## put the sources into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(DEV_READY)  ## lock the dependencies anew, with hashes
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) --custom-compile-command 'make lock' -o requirements/run.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) --custom-compile-command 'make lock' --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) .cache .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+system-packages:
+	@scripts/system-packages.sh prometheus:prometheus promtool:prometheus alertmanager:prometheus-alertmanager node_exporter:prometheus-node-exporter
+
+$(BIN)/python:
+	@scripts/make-venv.sh $(PYTHON) $(VENV)
+
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(RUN_READY): requirements/run.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements/run.txt
+	$(PIP) --no-deps --editable .
+	touch $@
+
+$(DEV_READY): requirements/dev.txt $(RUN_READY)
+	$(PIP) --require-hashes -r requirements/dev.txt
+	touch $@

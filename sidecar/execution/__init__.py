@@ -1,0 +1,1 @@
+"""Where work runs: anything with the face of a `concurrent.futures.Executor`."""

@@ -1,0 +1,1 @@
+"""Turns a snapshot or a request into a response; decides nothing."""
