@@ -21,3 +21,8 @@ class Settings:
     def fit_steps(self) -> int:
         """Columns of a whole fit window."""
         return self.fit_window // self.step
+
+    @property
+    def min_steps(self) -> int:
+        """Columns with a sample that a fit needs."""
+        return self.min_history // self.step

@@ -1,0 +1,72 @@
+"""When models are fitted: at instants that are a function of the clock and the samples alone, so that replicas agree."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.detection.settings import Settings
+
+GROUPS = 24
+"""Series are fitted in this many groups, spread evenly over `fit_every`."""
+
+NEVER = np.iinfo(np.int64).min
+"""The fit instant of a series that has none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The fit instants of the series of a query; all times in seconds.
+
+    A model that is fitted on the samples up to an instant takes effect `lead` later: by then it has been fitted, also
+    where that takes a while, and every replica changes over at the same step. An old series has an instant every
+    `fit_every`. A young one has more, each time its history has doubled, the first so that it is scored from
+    `min_history` on.
+    """
+
+    settings: Settings
+    fit_every: int
+
+    @property
+    def lead(self) -> int:
+        """Time between a fit instant and the first step its model scores; a multiple of the step."""
+        step = self.settings.step
+        return max(1, -(-self.fit_every // (GROUPS * step))) * step
+
+    @property
+    def lookback(self) -> int:
+        """Steps that must be kept so that the model in effect can be fitted anew at any time."""
+        return self.settings.fit_steps + -(-(self.fit_every + self.lead) // self.settings.step) + 1
+
+    def newest(self, at: int, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The last fit instant of each series at a time, a multiple of the step.
+
+        Args:
+            at: unix seconds.
+            first: shape (series,), time of the first sample within the lookback; NEVER where it is older.
+            seeds: shape (series,), decides the group of a series.
+
+        Returns:
+            int64 of shape (series,), unix seconds; NEVER where the series is too young.
+        """
+        offset = (seeds % np.uint64(GROUPS)).astype(np.int64) * (self.fit_every // GROUPS)
+        regular = (at - offset) // self.fit_every * self.fit_every + offset
+        regular -= regular % self.settings.step
+        begin = np.where(first == NEVER, at - self.settings.fit_window, first) + self.settings.min_history - self.lead
+        regular = np.where((regular >= begin), regular, NEVER)
+        return np.maximum(regular, self._newest_doubling(at, first))
+
+    def in_effect(self, at: int, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The fit instant of the model that scores the step at a time, as `newest`."""
+        return self.newest(at - self.lead, first, seeds)
+
+    def _newest_doubling(self, at: int, first: NDArray[np.int64]) -> NDArray[np.int64]:
+        newest = np.full(len(first), NEVER)
+        history = self.settings.min_history
+        # Beyond half a fit window the samples that were first may have left the lookback, and `first` would lie.
+        while history == self.settings.min_history or history <= self.settings.fit_window // 2:
+            instant = np.where(first == NEVER, at + 1, first + history - self.lead)
+            instant -= instant % self.settings.step
+            newest = np.where((instant <= at) & (first != NEVER), instant, newest)
+            history *= 2
+        return newest

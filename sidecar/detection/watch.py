@@ -1,0 +1,221 @@
+"""The series of one query under watch: which models they have, which are due, what their newest steps mean."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.detection.alarm import Alarms, advance
+from sidecar.detection.detector import Models, Scores, fit, score
+from sidecar.detection.rows import Rows
+from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.detection.settings import Settings
+from sidecar.prometheus.frame import Frame, LabelSet
+
+REPLAY = 86400
+"""How far back the alarms are replayed when a series changes to a new model, seconds."""
+
+JOB_SERIES = 256
+"""The most series of one fit, so that the first models arrive while the others are still fitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitJob:
+    """Series whose models are due, and the samples to fit them on.
+
+    Attributes:
+        labels: the series.
+        instant: time of the last column, unix seconds.
+        values: shape (series, steps), the fit window.
+        seeds: shape (series,).
+        settings: the query's.
+    """
+
+    labels: tuple[LabelSet, ...]
+    instant: int
+    values: NDArray[np.float64]
+    seeds: NDArray[np.uint64]
+    settings: Settings
+
+    def run(self) -> Models:
+        """Fits the models, a row per series."""
+        return fit(self.values, self.instant, self.seeds, self.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the newest steps of a query mean, float64 or bool of shape (series, steps).
+
+    Attributes:
+        times: the steps, unix seconds.
+        values: the samples.
+        scores: their scores.
+        flags: whether the alarm is on.
+    """
+
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    scores: Scores
+    flags: NDArray[np.bool_]
+
+    @classmethod
+    def blank(cls, frame: Frame, last: int) -> "Verdicts":
+        """Nothing scored and nothing flagged in the last columns of a frame."""
+        values = frame.values[:, frame.values.shape[1] - last :]
+        scores = Scores(np.full(values.shape, np.nan), np.full(values.shape, np.nan))
+        return cls(frame.times[len(frame.times) - last :], values, scores, np.zeros(values.shape, bool))
+
+
+def seed_of(labels: LabelSet) -> int:
+    """The seed of a series: a function of its labels, so that every replica and every restart takes the same."""
+    return int.from_bytes(blake2b(repr(labels).encode(), digest_size=8).digest(), "big")
+
+
+def first_samples(frame: Frame) -> NDArray[np.int64]:
+    """Time of the first sample of each series; `NEVER` where it stands in the first column, so may well be older."""
+    known = ~np.isnan(frame.values)
+    column = known.argmax(axis=1) if known.shape[1] else np.zeros(len(known), np.intp)
+    empty = ~known.any(axis=1)
+    first = np.where(empty, frame.end + frame.step, frame.start + column * frame.step)
+    return np.where((column == 0) & ~empty, NEVER, first)
+
+
+def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the label sets that stand in both, in the first and in the second."""
+    there = {label_set: row for row, label_set in enumerate(others)}
+    pairs = [(row, there[label_set]) for row, label_set in enumerate(labels) if label_set in there]
+    rows, of = np.array(pairs, np.intp).reshape(-1, 2).T
+    return rows, of
+
+
+def in_direction(
+    direction: str, values: NDArray[np.float64], expected: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether values lie on the side of what was expected that a query asks about: above, below or both."""
+    if direction == "both":
+        return np.ones(values.shape, bool)
+    return values > expected if direction == "above" else values < expected
+
+
+@dataclass(frozen=True, slots=True)
+class Watched(Rows):
+    """What is kept of each series, a row each.
+
+    Attributes:
+        seeds: uint64.
+        asked: int64, the last fit instant that was asked for.
+        instant: int64, the fit instant of the model in use.
+        models: the models in use.
+        alarms: their alarms after the last scored step.
+    """
+
+    seeds: NDArray[np.uint64]
+    asked: NDArray[np.int64]
+    instant: NDArray[np.int64]
+    models: Models
+    alarms: Alarms
+
+    @classmethod
+    def new(cls, labels: tuple[LabelSet, ...]) -> "Watched":
+        """Series that have nothing yet."""
+        n = len(labels)
+        seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
+        return cls(seeds, np.full(n, NEVER), np.full(n, NEVER), Models.empty(n), Alarms.idle(n))
+
+
+class Watch:
+    """Models and alarms of the series of one query; rows follow the newest frame.
+
+    The state after a step is a function of the samples in the lookback and of the clock: when a model takes effect,
+    the alarm is replayed from idle over the day before, so that nothing older leaves a trace.
+    """
+
+    def __init__(self, schedule: Schedule, direction: str) -> None:
+        self.schedule = schedule
+        self.settings = schedule.settings
+        self.direction = direction
+        self.labels: tuple[LabelSet, ...] = ()
+        self.series = Watched.new(())
+        self.fresh: list[tuple[FitJob, Models]] = []
+        self.scored_until = NEVER
+
+    def follow(self, frame: Frame) -> None:
+        """Makes the rows those of a frame: series that left are forgotten, new ones have no model."""
+        if frame.labels is self.labels:
+            return
+        stay, of = places(frame.labels, self.labels)
+        series = Watched.new(frame.labels)
+        series.put(stay, self.series.take(of))
+        self.labels, self.series = frame.labels, series
+
+    def due(self, frame: Frame) -> list[FitJob]:
+        """The fits to be done now, each asked for once; `install` or `abandon` answers them."""
+        first = first_samples(frame)
+        in_effect = self.schedule.in_effect(frame.end, first, self.series.seeds)
+        newest = self.schedule.newest(frame.end, first, self.series.seeds)
+        wanted = np.where(self.series.asked < in_effect, in_effect, newest)
+        due = wanted > self.series.asked
+        self.series.asked[due] = wanted[due]
+        return [
+            self._job(frame, int(instant), rows[i : i + JOB_SERIES])
+            for instant in np.unique(wanted[due])
+            for rows in [np.flatnonzero(due & (wanted == instant))]
+            for i in range(0, len(rows), JOB_SERIES)
+        ]
+
+    def _job(self, frame: Frame, instant: int, rows: NDArray[np.intp]) -> FitJob:
+        stop = max((instant - frame.start) // frame.step + 1, 0)
+        values = frame.values[rows, max(stop - self.settings.fit_steps, 0) : stop]
+        return FitJob(tuple(frame.labels[row] for row in rows), instant, values, self.series.seeds[rows], self.settings)
+
+    def install(self, job: FitJob, models: Models) -> None:
+        """Takes the models of a job; they come into use when their time has come."""
+        self.fresh.append((job, models))
+
+    def abandon(self, job: FitJob) -> None:
+        """Forgets that a job was asked for, so that it is due again; the old models serve on."""
+        rows, _ = places(self.labels, job.labels)
+        self.series.asked[rows] = self.series.instant[rows]
+
+    def advance(self, frame: Frame) -> Verdicts:
+        """Scores the steps that are new in a frame, and moves the alarms over them."""
+        new = 1 if self.scored_until == NEVER else (frame.end - self.scored_until) // frame.step
+        new = min(new, frame.values.shape[1])
+        changed = self._change_models(frame.end)
+        verdicts = Verdicts.blank(frame, new)
+        steady = np.flatnonzero(~changed) if changed.any() else slice(None)
+        self._judge(frame, steady, new, verdicts)
+        for instant in np.unique(self.series.instant[changed]):
+            rows = np.flatnonzero(changed & (self.series.instant == instant))
+            self.series.alarms.put(rows, Alarms.idle(len(rows)))
+            begin = int(instant) + self.schedule.lead - REPLAY
+            self._judge(frame, rows, max((frame.end - begin) // frame.step + 1, new), verdicts)
+        self.scored_until = frame.end
+        return verdicts
+
+    def _change_models(self, at: int) -> NDArray[np.bool_]:
+        changed = np.zeros(len(self.labels), bool)
+        waiting = []
+        for job, models in self.fresh:
+            if job.instant + self.schedule.lead > at:
+                waiting.append((job, models))
+                continue
+            rows, of = places(self.labels, job.labels)
+            self.series.models.put(rows, models.take(of))
+            self.series.instant[rows] = job.instant
+            changed[rows] = True
+        self.fresh = waiting
+        return changed
+
+    def _judge(self, frame: Frame, rows: NDArray[np.intp] | slice, last: int, verdicts: Verdicts) -> None:
+        """Scores the last columns of some rows, moves their alarms on, and enters what is new into the verdicts."""
+        last = min(last, frame.values.shape[1])
+        values = frame.values[rows]
+        scores = score(self.series.models.take(rows), values, frame.end, self.settings, last)
+        material = in_direction(self.direction, values[:, -last:], scores.expected)
+        alarms, flags = advance(self.series.alarms.take(rows), scores.score, material, frame.times[-last:])
+        self.series.alarms.put(rows, alarms)
+        new = len(verdicts.times)
+        verdicts.scores.put(rows, Scores(scores.score[:, -new:], scores.expected[:, -new:]))
+        verdicts.flags[rows] = flags[:, -new:]
