@@ -20,7 +20,7 @@ JOB_SERIES = 256
 """The most series of one fit, so that the first models arrive while the others are still fitted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FitJob:
     """Series whose models are due, and the samples to fit them on.
 
@@ -66,6 +66,11 @@ class Verdicts:
         scores = Scores(np.full(values.shape, np.nan), np.full(values.shape, np.nan))
         return cls(frame.times[len(frame.times) - last :], values, scores, np.zeros(values.shape, bool))
 
+    def newest(self) -> "Verdicts":
+        """The newest step alone."""
+        scores = Scores(self.scores.score[:, -1:], self.scores.expected[:, -1:])
+        return Verdicts(self.times[-1:], self.values[:, -1:], scores, self.flags[:, -1:])
+
 
 def seed_of(labels: LabelSet) -> int:
     """The seed of a series: a function of its labels, so that every replica and every restart takes the same."""
@@ -107,6 +112,7 @@ class Watched(Rows):
         asked: int64, the last fit instant that was asked for.
         instant: int64, the fit instant of the model in use.
         models: the models in use.
+        failed: bool, whether the newest fit has failed.
         alarms: their alarms after the last scored step.
     """
 
@@ -114,6 +120,7 @@ class Watched(Rows):
     asked: NDArray[np.int64]
     instant: NDArray[np.int64]
     models: Models
+    failed: NDArray[np.bool_]
     alarms: Alarms
 
     @classmethod
@@ -121,7 +128,7 @@ class Watched(Rows):
         """Series that have nothing yet."""
         n = len(labels)
         seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
-        return cls(seeds, np.full(n, NEVER), np.full(n, NEVER), Models.empty(n), Alarms.idle(n))
+        return cls(seeds, np.full(n, NEVER), np.full(n, NEVER), Models.empty(n), np.zeros(n, bool), Alarms.idle(n))
 
 
 class Watch:
@@ -139,6 +146,7 @@ class Watch:
         self.series = Watched.new(())
         self.fresh: list[tuple[FitJob, Models]] = []
         self.scored_until = NEVER
+        self.verdicts: Verdicts | None = None
 
     def follow(self, frame: Frame) -> None:
         """Makes the rows those of a frame: series that left are forgotten, new ones have no model."""
@@ -147,7 +155,7 @@ class Watch:
         stay, of = places(frame.labels, self.labels)
         series = Watched.new(frame.labels)
         series.put(stay, self.series.take(of))
-        self.labels, self.series = frame.labels, series
+        self.labels, self.series, self.verdicts = frame.labels, series, None
 
     def due(self, frame: Frame) -> list[FitJob]:
         """The fits to be done now, each asked for once; `install` or `abandon` answers them."""
@@ -177,22 +185,38 @@ class Watch:
         """Forgets that a job was asked for, so that it is due again; the old models serve on."""
         rows, _ = places(self.labels, job.labels)
         self.series.asked[rows] = self.series.instant[rows]
+        self.series.failed[rows] = True
+
+    def has_news(self, frame: Frame) -> bool:
+        """Whether a step is new in the frame or a model comes into use."""
+        in_effect = any(job.instant + self.schedule.lead <= frame.end for job, _ in self.fresh)
+        return in_effect or self._new_steps(frame) > 0
 
     def advance(self, frame: Frame) -> Verdicts:
-        """Scores the steps that are new in a frame, and moves the alarms over them."""
-        new = 1 if self.scored_until == NEVER else (frame.end - self.scored_until) // frame.step
-        new = min(new, frame.values.shape[1])
+        """Scores the steps that are new in a frame, and moves the alarms over them.
+
+        Without a new step only series whose model has just come into use are scored, at the newest one.
+        """
+        new = self._new_steps(frame)
         changed = self._change_models(frame.end)
-        verdicts = Verdicts.blank(frame, new)
-        steady = np.flatnonzero(~changed) if changed.any() else slice(None)
-        self._judge(frame, steady, new, verdicts)
+        if new or self.verdicts is None:
+            verdicts = Verdicts.blank(frame, max(new, 1))
+        else:
+            verdicts = self.verdicts.newest()
+        if new:
+            self._judge(frame, np.flatnonzero(~changed) if changed.any() else slice(None), verdicts, new)
         for instant in np.unique(self.series.instant[changed]):
             rows = np.flatnonzero(changed & (self.series.instant == instant))
             self.series.alarms.put(rows, Alarms.idle(len(rows)))
             begin = int(instant) + self.schedule.lead - REPLAY
-            self._judge(frame, rows, max((frame.end - begin) // frame.step + 1, new), verdicts)
-        self.scored_until = frame.end
+            self._judge(frame, rows, verdicts, (frame.end - begin) // frame.step + 1)
+        self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
+
+    def _new_steps(self, frame: Frame) -> int:
+        if self.scored_until == NEVER:
+            return 1
+        return min((frame.end - self.scored_until) // frame.step, frame.values.shape[1])
 
     def _change_models(self, at: int) -> NDArray[np.bool_]:
         changed = np.zeros(len(self.labels), bool)
@@ -204,11 +228,12 @@ class Watch:
             rows, of = places(self.labels, job.labels)
             self.series.models.put(rows, models.take(of))
             self.series.instant[rows] = job.instant
+            self.series.failed[rows] = False
             changed[rows] = True
         self.fresh = waiting
         return changed
 
-    def _judge(self, frame: Frame, rows: NDArray[np.intp] | slice, last: int, verdicts: Verdicts) -> None:
+    def _judge(self, frame: Frame, rows: NDArray[np.intp] | slice, verdicts: Verdicts, last: int) -> None:
         """Scores the last columns of some rows, moves their alarms on, and enters what is new into the verdicts."""
         last = min(last, frame.values.shape[1])
         values = frame.values[rows]

@@ -1,0 +1,153 @@
+"""The composition root: builds the parts, starts them, reloads them, stops them."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from sidecar import __version__
+from sidecar.config.load import ConfigError
+from sidecar.config.redact import redacted
+from sidecar.config.schema import Config, PrometheusConfig, QueryConfig
+from sidecar.export.board import Board
+from sidecar.export.exposition import Exposition
+from sidecar.export.telemetry import ResultsCollector, Telemetry, register_process_metrics
+from sidecar.loop.clock import Clock, Slots
+from sidecar.loop.evaluator import Evaluator, Surroundings
+from sidecar.loop.scheduler import QueryLoop, Scheduler
+from sidecar.prometheus.client import PrometheusClient
+from sidecar.web.app import Backend, create_app
+from sidecar.web.server import HttpServer
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 1.0
+"""How long a stop waits for evaluations under way: what hangs in a request ends with the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """How the HTTP server is to be run; each is the flag of that name."""
+
+    listen_address: str = ":9847"
+    route_prefix: str = "/"
+    external_url: str = ""
+    enable_lifecycle: bool = False
+    disable_api: bool = False
+
+
+class Sidecar:
+    """The running product.
+
+    Args:
+        read_config: reads the configuration; called at the start and at every reload.
+        web: how the HTTP server is to be run.
+        clock: where time comes from.
+        executor: where fits run; shut down at the stop.
+
+    Raises:
+        ConfigError: the configuration is not valid.
+    """
+
+    def __init__(self, read_config: Callable[[], Config], web: WebOptions, clock: Clock, executor: Executor) -> None:
+        self._read_config = read_config
+        self._clock = clock
+        self._executor = executor
+        self._changing = threading.Lock()
+        self._scheduler = Scheduler()
+        self._client: PrometheusClient | None = None
+        self._config = read_config()
+        self.board = Board()
+        registry = CollectorRegistry()
+        self._telemetry = Telemetry(registry, __version__)
+        registry.register(ResultsCollector(self.board, clock.now))
+        register_process_metrics(registry)
+        backend = Backend(
+            exposition=Exposition(self.board, registry, clock.now),
+            snapshot=lambda: self.board.snapshot,
+            clock=clock.now,
+            not_ready=self.not_ready,
+            config=lambda: redacted(self._config),
+            reload=self.reload,
+        )
+        self.server = HttpServer(
+            create_app(
+                backend,
+                version=__version__,
+                route_prefix=web.route_prefix,
+                enable_lifecycle=web.enable_lifecycle,
+                disable_api=web.disable_api,
+            ),
+            web.listen_address,
+        )
+
+    def start(self) -> None:
+        """Serves and evaluates.
+
+        Raises:
+            ListenError: the address cannot be listened on.
+        """
+        self.server.start()
+        log.info("listening", address="{}:{}".format(*self.server.address or ("", 0)), version=__version__)
+        with self._changing:
+            self._apply(self._config)
+
+    def reload(self) -> str | None:
+        """Reads the configuration anew and changes over to it; if it is not valid the old one stays, and why is told."""
+        with self._changing:
+            try:
+                config = self._read_config()
+            except ConfigError as error:
+                self._telemetry.config_last_reload_successful.set(0)
+                log.error("configuration not reloaded, the old one stays", error=str(error))
+                return str(error)
+            self._apply(config)
+            log.info("configuration reloaded", queries=len(config.queries))
+            return None
+
+    def not_ready(self) -> str | None:
+        """Why the sidecar is not ready; None once every query was attempted."""
+        names = self.board.snapshot.unattempted
+        return f"not evaluated yet: {', '.join(names)}" if names or not self.board.snapshot.queries else None
+
+    def stop(self) -> None:
+        """Stops within about three seconds, whatever is in flight."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._client:
+            self._client.close()
+        self._scheduler.stop(STOP_SECONDS)
+        self.server.stop()
+
+    def _apply(self, config: Config) -> None:
+        """Changes over to a configuration: queries that are the same in it go on undisturbed."""
+        names = [query.name for query in config.queries]
+        before = self._client
+        source = self._source(config.prometheus)
+        self._telemetry.forget(set(self.board.snapshot.queries) - set(names))
+        self._telemetry.declare(names)
+        for query in config.queries:
+            self._telemetry.alarm_budget_per_second.labels(query.name).set(query.alarm_budget)
+        self.board.configure(names, config.staleness)
+        around = Surroundings(source, self._executor, self.board, self._telemetry)
+        self._scheduler.replace({query.name: self._loop(query, config, around) for query in config.queries})
+        if before is not None and before is not source:
+            before.close()
+        self._config = config
+        self._telemetry.config_last_reload_successful.set(1)
+        self._telemetry.config_last_reload_success_timestamp_seconds.set(self._clock.now())
+
+    def _source(self, prometheus: PrometheusConfig) -> PrometheusClient:
+        if self._client is None or prometheus != self._config.prometheus:
+            self._client = PrometheusClient.configured(prometheus)
+        return self._client
+
+    def _loop(self, query: QueryConfig, config: Config, around: Surroundings) -> QueryLoop:
+        key = (query, config.prometheus, config.offset, config.evaluation_interval, config.timezone)
+        running = self._scheduler.loops.get(query.name)
+        if running is not None and running.key == key:
+            return running
+        evaluator = Evaluator(query, config.offset, around)
+        return QueryLoop(key, evaluator, Slots(config.evaluation_interval), self._clock, self._telemetry)

@@ -1,0 +1,110 @@
+"""Commands and flags, logging and exit codes; nothing else reads the command line."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+
+from sidecar import __version__
+
+EXIT_FAILURE = 1
+"""A configuration that is not valid, or a run that failed; 2 is click's own for a wrong command line."""
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+
+config_file = click.option(
+    "--config.file",
+    "config_file",
+    type=click.Path(path_type=Path),
+    default=Path("config.yaml"),
+    show_default=True,
+    help="Configuration file.",
+)
+
+
+def log_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the flags of the log to a command."""
+    level = click.option("--log.level", "log_level", type=click.Choice(list(LEVELS)), default="info", show_default=True)
+    style = click.option(
+        "--log.format", "log_format", type=click.Choice(["logfmt", "json"]), default="logfmt", show_default=True
+    )
+    return level(style(command))
+
+
+def web_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the flags of the HTTP server to a command."""
+    for flag in (
+        click.option(
+            "--web.listen-address",
+            "listen_address",
+            default=":9847",
+            show_default=True,
+            help="Address on which metrics, API and page are served.",
+        ),
+        click.option("--web.route-prefix", "route_prefix", default="/", show_default=True, help="Prefix of all paths."),
+        click.option("--web.external-url", "external_url", default="", help="URL under which users reach the sidecar."),
+        click.option("--web.enable-lifecycle", "enable_lifecycle", is_flag=True, help="Allow reload over HTTP."),
+        click.option(
+            "--web.disable-api", "disable_api", is_flag=True, help="Serve nothing but /metrics and the /-/ endpoints."
+        ),
+    ):
+        command = flag(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sidecar")
+def main() -> None:
+    """Finds anomalies in Prometheus metrics and re-exports them as gauges."""
+
+
+@main.command()
+@config_file
+@web_flags
+@log_flags
+def run(config_file: Path, log_level: str, log_format: str, **web: Any) -> None:
+    """Evaluates the configured queries until it is stopped."""
+    from sidecar.app import WebOptions  # noqa: PLC0415 check-config needs none of it
+    from sidecar.service import serve  # noqa: PLC0415
+
+    set_up_logging(log_level, log_format)
+    sys.exit(serve(config_file, WebOptions(**web)))
+
+
+@main.command("check-config")
+@config_file
+def check_config(config_file: Path) -> None:
+    """Checks a configuration file: a line per error, exit code 1 if there is one."""
+    from sidecar.config.load import ConfigError, load  # noqa: PLC0415 --version needs none of it
+
+    try:
+        config = load(config_file)
+    except ConfigError as error:
+        click.echo(error, err=True)
+        sys.exit(EXIT_FAILURE)
+    click.echo(f"{config_file}: valid, {len(config.queries)} queries")
+
+
+def set_up_logging(level: str, style: str) -> None:
+    """Structured logs on standard error."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.processors.LogfmtRenderer(key_order=["ts", "level", "event"], bool_as_flag=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

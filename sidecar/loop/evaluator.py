@@ -1,0 +1,157 @@
+"""One pass of one query at one instant: fetch, fit what is due, score, publish."""
+
+import dataclasses
+import time
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import structlog
+
+from sidecar.config.schema import QueryConfig
+from sidecar.detection.schedule import Schedule
+from sidecar.detection.settings import Settings
+from sidecar.detection.watch import Verdicts, Watch
+from sidecar.export.board import Board
+from sidecar.export.labels import Exporter, ExportError
+from sidecar.export.snapshot import Failure, QueryResult
+from sidecar.export.telemetry import Telemetry
+from sidecar.loop.fitting import FitDesk
+from sidecar.loop.results import count_states, newly_flagged, series_table
+from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.history import Advance, History
+from sidecar.prometheus.source import (
+    BadAnswerError,
+    PrometheusError,
+    RangeSource,
+    RefusedError,
+    UnavailableError,
+    UnreachableError,
+)
+
+AWAY = (UnreachableError, UnavailableError, RefusedError, BadAnswerError)
+"""Failures that say that Prometheus cannot be used, rather than that a query is wrong."""
+
+MOST_LOGGED = 20
+"""New anomalies of one evaluation that get a log line each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the evaluators of all queries share.
+
+    Attributes:
+        source: answers the range queries.
+        executor: runs the fits.
+        board: takes the results.
+        telemetry: counts what happens.
+    """
+
+    source: RangeSource
+    executor: Executor
+    board: Board
+    telemetry: Telemetry
+
+
+class Evaluator:
+    """Everything that one query needs, from samples to a published result."""
+
+    def __init__(self, query: QueryConfig, offset: int, around: Surroundings) -> None:
+        """Evaluates `query` on samples that are at least `offset` seconds old."""
+        settings = Settings(query.step, query.fit_window, query.min_history)
+        schedule = Schedule(settings, query.fit_every)
+        self.name = query.name
+        self._step = query.step
+        self._offset = offset
+        self._history = History(around.source, query.expr, query.step, schedule.lookback, query.max_series)
+        self._watch = Watch(schedule, query.direction)
+        self._desk = FitDesk(around.executor, query.name, around.telemetry)
+        self._export = Exporter(query.name, query.labels)
+        self._board = around.board
+        self._telemetry = around.telemetry
+        self._log = structlog.get_logger().bind(anomaly_name=query.name)
+        self._published: QueryResult | None = None
+        self._closed = False
+
+    def evaluate(self, at: float) -> None:
+        """Evaluates the query as of an instant, unix seconds; a failure is counted, logged and shown, not raised."""
+        started = time.perf_counter()
+        self._telemetry.evaluations.labels(self.name).inc()
+        try:
+            result = self._evaluate(at)
+        except (PrometheusError, ExportError) as error:
+            self._fail(at, error)
+        except Exception as error:  # the loop must outlive any defect of ours, and tell of it
+            self._fail(at, error)
+            self._log.exception("defect in an evaluation")
+        else:
+            if not self._closed:
+                self._board.publish(result)
+                self._published = result
+        self._telemetry.evaluation_duration_seconds.labels(self.name).observe(time.perf_counter() - started)
+
+    def close(self) -> None:
+        """Publishes nothing more and drops the fits that have not begun."""
+        self._closed = True
+        self._desk.cancel()
+
+    def _evaluate(self, at: float) -> QueryResult:
+        end = int(at - self._offset) // self._step * self._step
+        self._desk.collect(self._watch, at)
+        advance = self._fetch(end)
+        frame = advance.frame
+        self._watch.follow(frame)
+        self._desk.send(self._watch.due(frame))
+        if self._published is not None and not self._watch.has_news(frame):
+            return dataclasses.replace(self._published, at=at)
+        verdicts = self._watch.advance(frame)
+        self._report_alarms(frame, verdicts)
+        return self._result(at, advance, verdicts)
+
+    def _fetch(self, end: int) -> Advance:
+        try:
+            advance = self._history.advance(end)
+        except PrometheusError as error:
+            self._telemetry.prometheus_requests.labels(self.name).inc(error.requests)
+            self._telemetry.prometheus_request_failures.labels(self.name).inc(error.requests)
+            raise
+        self._telemetry.prometheus_requests.labels(self.name).inc(advance.requests)
+        self._telemetry.samples_fetched.labels(self.name).inc(advance.samples)
+        for warning in advance.warnings:
+            self._log.warning("Prometheus warns about the result", warning=warning)
+        if advance.requests:
+            self._telemetry.prometheus_up.set(1)
+        return advance
+
+    def _report_alarms(self, frame: Frame, verdicts: Verdicts) -> None:
+        rows = newly_flagged(verdicts, self._watch.series.alarms)
+        self._telemetry.alarms.labels(self.name).inc(len(rows))
+        for row in rows[:MOST_LOGGED]:
+            value, expected = verdicts.values[row, -1], verdicts.scores.expected[row, -1]
+            self._log.warning(
+                "anomaly",
+                **dict(frame.labels[row]),
+                score=round(float(verdicts.scores.score[row, -1]), 3),
+                value=float(f"{value:.6g}"),
+                expected=float(f"{expected:.6g}"),
+                since=int(self._watch.series.alarms.since[row]),
+            )
+        if len(rows) > MOST_LOGGED:
+            self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
+
+    def _result(self, at: float, advance: Advance, verdicts: Verdicts) -> QueryResult:
+        labels = self._export(advance.frame.labels)
+        return QueryResult(
+            name=self.name,
+            at=at,
+            sample_time=int(verdicts.times[-1]),
+            series=series_table(labels, verdicts, self._watch.series.alarms),
+            states=count_states(verdicts, advance.present, self._watch.series.failed),
+            dropped=advance.dropped,
+        )
+
+    def _fail(self, at: float, error: Exception) -> None:
+        self._telemetry.evaluation_failures.labels(self.name).inc()
+        if isinstance(error, AWAY):
+            self._telemetry.prometheus_up.set(0)
+        self._log.error("evaluation failed", error=str(error))
+        self._board.fail(self.name, Failure(at, str(error)))

@@ -1,0 +1,50 @@
+"""From the verdicts on a frame to what is published: which series are shown, and why the others are not."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.detection.alarm import Alarms
+from sidecar.detection.watch import Verdicts
+from sidecar.export.snapshot import SeriesTable, State
+from sidecar.prometheus.frame import LabelSet
+
+
+def count_states(verdicts: Verdicts, present: NDArray[np.bool_], failed: NDArray[np.bool_]) -> Mapping[State, int]:
+    """Number of series in each state at the newest step; a series that has vanished is in none.
+
+    Args:
+        verdicts: on the newest steps.
+        present: shape (series,), whether the source had a sample at the newest step, were it NaN.
+        failed: shape (series,), whether the series has no model because its fit failed.
+    """
+    scored = ~np.isnan(verdicts.scores.score[:, -1])
+    known = ~np.isnan(verdicts.values[:, -1])
+    return {
+        State.OK: int(scored.sum()),
+        State.WARMING: int((known & ~scored & ~failed).sum()),
+        State.NO_DATA: int((present & ~known).sum()),
+        State.STALE: 0,
+        State.ERROR: int((known & ~scored & failed).sum()),
+    }
+
+
+def newly_flagged(verdicts: Verdicts, alarms: Alarms) -> NDArray[np.intp]:
+    """The series whose alarm has begun within the steps of the verdicts and is still on."""
+    rows: NDArray[np.intp] = np.flatnonzero(alarms.since >= verdicts.times[0])
+    return rows
+
+
+def series_table(labels: tuple[LabelSet, ...], verdicts: Verdicts, alarms: Alarms) -> SeriesTable:
+    """The gauges of the series that are scored; `labels` are the exported label sets of all rows."""
+    score = verdicts.scores.score[:, -1]
+    rows = np.flatnonzero(~np.isnan(score))
+    gauges = {
+        "anomaly_score": score,
+        "anomaly_flag": alarms.firing.astype(np.float64),
+        "anomaly_value": verdicts.values[:, -1],
+        "anomaly_expected": verdicts.scores.expected[:, -1],
+        "anomaly_start_timestamp_seconds": np.where(alarms.firing, alarms.since.astype(np.float64), np.nan),
+    }
+    return SeriesTable(tuple(labels[row] for row in rows), {name: gauge[rows] for name, gauge in gauges.items()})
