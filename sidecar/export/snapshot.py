@@ -9,6 +9,17 @@ from numpy.typing import NDArray
 
 from sidecar.prometheus.frame import LabelSet
 
+GAUGES: Mapping[str, str] = {
+    "anomaly_score": "How anomalous the newest sample is; 1 is the threshold, higher is more anomalous.",
+    "anomaly_flag": "Whether the series is in an anomaly: 1 while the alarm fires or recovers, else 0.",
+    "anomaly_value": "The newest sample that was scored.",
+    "anomaly_expected": "The value that the series' own past lets one expect.",
+    "anomaly_lower": "Lower end of the range of values that score below the threshold.",
+    "anomaly_upper": "Upper end of the range of values that score below the threshold.",
+    "anomaly_start_timestamp_seconds": "Since when the series is in the anomaly, unix time; only while the flag is 1.",
+}
+"""Every gauge of a series and its help text, in the order of the exposition."""
+
 
 class State(StrEnum):
     """Why a series has a score, or has none."""
@@ -25,18 +36,25 @@ class SeriesTable:
     """The series of one query that are scored (`State.OK`), a row each; all arrays are float64 of shape (rows,).
 
     Attributes:
-        labels: the exported label sets, in ascending order: source labels without `__name__`, the query's own
-            labels, `anomaly_name`, and `instance` and `job`, empty where the source has none.
-        gauges: the values by metric name, `anomaly_score` and so on; NaN where a gauge has no sample for the row.
+        labels: the exported label sets (`sidecar.export.labels`), no two equal.
+        gauges: the values by metric name, of those in `GAUGES`; NaN where a gauge has no sample for the row.
     """
 
     labels: tuple[LabelSet, ...] = ()
     gauges: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse gauges that would be served wrongly or not at all."""
+        for name, values in self.gauges.items():
+            if name not in GAUGES:
+                raise ValueError(f"{name} is no gauge of a series, those are {', '.join(GAUGES)}")
+            if values.shape != (len(self.labels),):
+                raise ValueError(f"{name} has shape {values.shape} for {len(self.labels)} series")
+
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """What the newest evaluation of one query found.
+    """What the newest successful evaluation of one query found.
 
     Attributes:
         name: the query's name, `anomaly_name` of its series.
@@ -56,7 +74,52 @@ class QueryResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The newest result of every query, by name; queries that were never evaluated successfully are absent."""
+class Failure:
+    """Why the newest evaluation of a query failed.
 
+    Attributes:
+        at: when it was tried, unix seconds.
+        reason: the message, for people.
+    """
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of every configured query.
+
+    Attributes:
+        queries: the names of the configured queries, in the order of the configuration.
+        staleness: for how long a result is shown, seconds.
+        results: the newest result by query; queries that were never evaluated successfully are absent.
+        failures: the failure by query, of those whose newest evaluation failed.
+    """
+
+    queries: tuple[str, ...] = ()
+    staleness: float = 0.0
     results: Mapping[str, QueryResult] = field(default_factory=dict)
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+
+    def is_live(self, name: str, now: float) -> bool:
+        """Whether the query has a result that has not expired."""
+        result = self.results.get(name)
+        return result is not None and now - result.at <= self.staleness
+
+    def live(self, now: float) -> tuple[QueryResult, ...]:
+        """The results that have not expired, in the order of the configuration."""
+        return tuple(self.results[name] for name in self.queries if self.is_live(name, now))
+
+    def states(self, name: str, now: float) -> Mapping[State, int]:
+        """Number of series of the query by state; what was `ok` is `stale` once the result has expired."""
+        result = self.results.get(name)
+        states = dict.fromkeys(State, 0) | dict(result.states if result else {})
+        if not self.is_live(name, now):
+            states |= {State.OK: 0, State.STALE: states[State.OK] + states[State.STALE]}
+        return states
+
+    @property
+    def unattempted(self) -> tuple[str, ...]:
+        """The queries that were not evaluated yet, successfully or not."""
+        return tuple(name for name in self.queries if name not in self.results and name not in self.failures)

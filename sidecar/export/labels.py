@@ -1,0 +1,98 @@
+"""From the labels of a source series to those that its gauges are exported with."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from sidecar.prometheus.frame import LabelSet
+
+ANOMALY_NAME = "anomaly_name"
+
+# Empty where the source has none, or the scrape would fill in the sidecar's own, as `/federate` knows.
+TARGET_LABELS = ("instance", "job")
+
+
+class ExportError(ValueError):
+    """The series of a query cannot be exported under labels of their own."""
+
+
+def exported(source: LabelSet, anomaly_name: str, query_labels: Mapping[str, str]) -> LabelSet:
+    """The label set that the gauges of a series carry: its own, the query's `labels` and `anomaly_name`.
+
+    `__name__` is left out, and `instance` and `job` are empty where the source has none. Names that Prometheus did not
+    allow before version 3 get underscores for the characters at fault, text that is not Unicode gets question marks.
+
+    Raises:
+        ExportError: a label of the query is a label of the source too.
+    """
+    labels = {_legacy_name(name): _unicode(value) for name, value in source if name != "__name__"}
+    added = {**query_labels, ANOMALY_NAME: anomaly_name}
+    if collisions := sorted(labels.keys() & added.keys()):
+        raise ExportError(
+            f"query {anomaly_name}: the series {_text(source)} already has {_listed(collisions)}: {_remedy(collisions)}"
+        )
+    if len(labels) < sum(name != "__name__" for name, _ in source):
+        raise ExportError(
+            f"query {anomaly_name}: two labels of {_text(source)} differ only in characters other than "
+            "letters, digits and _: rename one of them with label_replace"
+        )
+    return tuple(sorted((dict.fromkeys(TARGET_LABELS, "") | labels | added).items()))
+
+
+class Exporter:
+    """Gives the series of one query their exported labels, and remembers those of the evaluation before."""
+
+    def __init__(self, anomaly_name: str, query_labels: Mapping[str, str]) -> None:
+        self._anomaly_name = anomaly_name
+        self._query_labels = dict(query_labels)
+        self._sources: tuple[LabelSet, ...] = ()
+        self._exported: tuple[LabelSet, ...] = ()
+
+    def __call__(self, sources: tuple[LabelSet, ...]) -> tuple[LabelSet, ...]:
+        """The exported label set of every series, in the same order.
+
+        Raises:
+            ExportError: a label of the query is a label of a series too, or two series would become one.
+        """
+        if sources != self._sources:
+            known = dict(zip(self._sources, self._exported, strict=True))
+            labels = tuple(
+                known.get(source) or exported(source, self._anomaly_name, self._query_labels) for source in sources
+            )
+            _refuse_duplicates(labels, self._anomaly_name)
+            self._sources, self._exported = sources, labels
+        return self._exported
+
+
+def _refuse_duplicates(labels: Sequence[LabelSet], anomaly_name: str) -> None:
+    if len(set(labels)) < len(labels):
+        [(twice, count)] = Counter(labels).most_common(1)
+        raise ExportError(
+            f"query {anomaly_name}: {count} series would all be exported as {_text(twice)}: "
+            "aggregate in the expression, or keep the label that tells them apart"
+        )
+
+
+def _legacy_name(name: str) -> str:
+    if name.isascii() and name.isidentifier():
+        return name
+    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name).join(
+        ("_" if name[:1].isdigit() else "", "")
+    )
+
+
+def _unicode(value: str) -> str:
+    return value if value.isascii() else value.encode(errors="replace").decode()
+
+
+def _remedy(collisions: Sequence[str]) -> str:
+    if ANOMALY_NAME in collisions:
+        return "the expression must not select what a sidecar exports"
+    return "choose other names under labels, or drop the series' own with an aggregation"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"the label{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _text(labels: LabelSet) -> str:
+    return "{" + ", ".join(f'{name}="{value}"' for name, value in labels) + "}"

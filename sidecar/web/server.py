@@ -1,0 +1,85 @@
+"""The HTTP server: uvicorn in a thread of its own, so that the loop need not know of it."""
+
+import socket
+from threading import Thread
+
+import uvicorn
+from fastapi import FastAPI
+
+# What is still in flight when the server stops gets this long.
+_GRACE_SECONDS = 1
+_BACKLOG = 1024
+_HIGHEST_PORT = 65535
+
+
+class ListenError(Exception):
+    """The address cannot be listened on."""
+
+
+def parse_listen_address(text: str) -> tuple[str, int]:
+    """Host, empty for all interfaces, and port of `HOST:PORT`, `:PORT` or `[IPV6]:PORT`.
+
+    Raises:
+        ListenError: the text is of another form.
+    """
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    if not colon or (":" in host) != bracketed or not (port.isascii() and port.isdigit()) or int(port) > _HIGHEST_PORT:
+        raise ListenError(f'"{text}" is not an address to listen on: write HOST:PORT, :PORT or [IPV6]:PORT')
+    return host, int(port)
+
+
+class HttpServer:
+    """Serves an application on an address of the form that `parse_listen_address` knows; port 0 takes a free one.
+
+    Attributes:
+        address: host and port that are listened on, None before the start.
+    """
+
+    def __init__(self, app: FastAPI, listen_address: str) -> None:
+        self._host, self._port = parse_listen_address(listen_address)
+        self._listen_address = listen_address
+        self._thread: Thread | None = None
+        self.address: tuple[str, int] | None = None
+        # The logging of the process is the command line's; uvicorn's messages go where its loggers lead.
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        self._server = uvicorn.Server(config)
+
+    def start(self) -> None:
+        """Listen and answer until `stop`; requests are queued from the moment this returns.
+
+        Raises:
+            ListenError: the address is in use, not one of this machine's, or not allowed.
+        """
+        try:
+            listening = _listen(self._host, self._port)
+        except OSError as error:
+            raise ListenError(f"cannot listen on {self._listen_address}: {error.strerror or error}") from error
+        self.address = listening.getsockname()[:2]
+        self._thread = Thread(target=self._server.run, args=([listening],), name="http-server", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the socket and end the thread, after at most about two seconds; a second call does nothing."""
+        self._server.should_exit = True
+        if self._thread:
+            self._thread.join(_GRACE_SECONDS + 1)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if host:
+        [(family, _, _, _, address), *_] = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
+    return socket.create_server(("", port), backlog=_BACKLOG)
