@@ -89,6 +89,23 @@ def check_config(config_file: Path) -> None:
     click.echo(f"{config_file}: valid, {len(config.queries)} queries")
 
 
+@main.command()
+@click.option("--web.listen-address", "listen_address", default="127.0.0.1:9847", show_default=True)
+@click.option("--exit-after", metavar="DURATION", help="End after a while, such as 30s.")
+@log_flags
+def demo(listen_address: str, exit_after: str | None, log_level: str, log_format: str) -> None:
+    """Runs the main job on made-up hosts, with nothing else installed."""
+    from sidecar.config.duration import seconds  # noqa: PLC0415
+    from sidecar.service import demonstrate  # noqa: PLC0415
+
+    try:
+        limit = None if exit_after is None else seconds(exit_after)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--exit-after") from error
+    set_up_logging(log_level, log_format)
+    sys.exit(demonstrate(listen_address, limit, sys.stdout))
+
+
 def set_up_logging(level: str, style: str) -> None:
     """Structured logs on standard error."""
     renderer: Any = (

@@ -1,17 +1,25 @@
-"""The sidecar as a process: signals, the configuration file on disk, exit codes."""
+"""The sidecar as a process: signals, the configuration file on disk, the demonstration, exit codes."""
 
 import hashlib
+import math
 import signal
 import threading
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import structlog
 
 from sidecar.app import Sidecar, WebOptions
-from sidecar.config.load import ConfigError, load
+from sidecar.config.load import ConfigError, load, parse
+from sidecar.demo.clock import SpedUpClock
+from sidecar.demo.config import EPOCH, SPEED, config_text
+from sidecar.demo.narrator import Narrator
+from sidecar.demo.server import serve as serve_source
 from sidecar.execution.process import ProcessExecutor
+from sidecar.export.snapshot import QueryResult
 from sidecar.loop.clock import SystemClock
 from sidecar.web.server import ListenError
 
@@ -19,6 +27,10 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 5.0
 """How often the configuration file is looked at: ConfigMap updates are symlink swaps, which file events miss."""
+
+
+NARRATION_SECONDS = 0.2
+"""How often the demonstration looks for a new result to tell of."""
 
 
 class Signals:
@@ -68,6 +80,47 @@ def serve(config_file: Path, web: WebOptions) -> int:
             sidecar.stop()
     log.info("stopped")
     return 0
+
+
+def demonstrate(listen_address: str, exit_after: float | None, stream: TextIO) -> int:
+    """Runs the main job on the embedded source, and tells of it, until stopped or for some seconds; the exit code."""
+    signals = Signals()
+    clock = SpedUpClock(EPOCH, SPEED)
+    narrator = Narrator(stream)
+    deadline = math.inf if exit_after is None else time.monotonic() + exit_after
+    with signals.handled(), serve_source(clock.now, EPOCH) as url:
+        sidecar = Sidecar(
+            lambda: parse(config_text(url), "demo", {}), WebOptions(listen_address), clock, ProcessExecutor()
+        )
+        try:
+            sidecar.start()
+        except ListenError as error:
+            log.error("not started", error=str(error))
+            return 1
+        try:
+            narrator.introduce(f"http://{shown_address(sidecar)}/metrics", SPEED)
+            _narrate_until_stopped(sidecar, narrator, signals, deadline)
+        finally:
+            sidecar.stop()
+    return 0
+
+
+def _narrate_until_stopped(sidecar: Sidecar, narrator: Narrator, signals: Signals, deadline: float) -> None:
+    told: Mapping[str, QueryResult] = {}
+    while not signals.stop.is_set() and time.monotonic() < deadline:
+        results = sidecar.board.snapshot.results
+        for name, result in results.items():
+            if result is not told.get(name):
+                narrator.report(result)
+        told = results
+        signals.wait(NARRATION_SECONDS)
+
+
+def shown_address(sidecar: Sidecar) -> str:
+    """The address at which this machine reaches the sidecar."""
+    host, port = sidecar.server.address or ("", 0)
+    name = "localhost" if host in ("", "::", "0.0.0.0") else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"{name}:{port}"
 
 
 def _reload_until_stopped(sidecar: Sidecar, config_file: Path, signals: Signals) -> None:

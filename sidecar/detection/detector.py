@@ -10,7 +10,7 @@ from sidecar.detection.forest import Forests, mean_path_length
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings
 
-MARGIN = 0.3
+MARGIN = 0.1
 """How far above its training scores the threshold lies, as a share of their spread above the median."""
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from multiprocessing import get_context
@@ -78,12 +79,11 @@ class ProcessExecutor(Executor):
         return value
 
     def _answer(self, ours: Connection, process: BaseProcess) -> tuple[bool, Any]:
-        waited = 0.0
+        deadline = time.monotonic() + self._timeout
         while not ours.poll(POLL):
-            waited += POLL
             if self._stopped.is_set():
                 raise WorkerDiedError("the executor was shut down")
-            if waited >= self._timeout:
+            if time.monotonic() >= deadline:
                 raise WorkerTimeoutError(f"{process.name} did not answer within {self._timeout:.0f} s and was killed")
         answer: tuple[bool, Any] = ours.recv()
         return answer

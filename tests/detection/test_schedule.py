@@ -1,0 +1,66 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.detection.schedule import GROUPS, NEVER, Schedule
+from sidecar.detection.settings import Settings
+
+DAY = 86400
+STEP = 300
+SCHEDULE = Schedule(Settings(step=STEP, fit_window=7 * DAY, min_history=4 * 3600), fit_every=6 * 3600)
+
+instants = st.integers(2_000_000, 10**7).map(lambda steps: steps * STEP)
+seeds = st.integers(0, 2**64 - 1)
+
+
+def newest(at: int, first: int, seed: int) -> int:
+    return int(SCHEDULE.newest(at, np.array([first]), np.array([seed], np.uint64))[0])
+
+
+def in_effect(at: int, first: int, seed: int) -> int:
+    return int(SCHEDULE.in_effect(at, np.array([first]), np.array([seed], np.uint64))[0])
+
+
+@given(at=instants, seed=seeds)
+def test_an_old_series_is_fitted_every_fit_every(at: int, seed: int) -> None:
+    instant = newest(at, NEVER, seed)
+    assert instant % STEP == 0
+    assert at - SCHEDULE.fit_every < instant <= at
+    assert newest(instant, NEVER, seed) == instant
+    assert newest(instant + SCHEDULE.fit_every, NEVER, seed) == instant + SCHEDULE.fit_every
+
+
+@given(at=instants, seed=seeds)
+def test_a_model_takes_effect_a_lead_after_its_instant(at: int, seed: int) -> None:
+    assert in_effect(at, NEVER, seed) == newest(at - SCHEDULE.lead, NEVER, seed)
+
+
+def test_the_groups_are_spread_over_fit_every() -> None:
+    at = 10**9 // STEP * STEP
+    ages = {at - newest(at, NEVER, seed) for seed in range(GROUPS)}
+    assert len(ages) == GROUPS
+
+
+@given(first=instants, age=st.integers(0, 3 * DAY // STEP).map(lambda steps: steps * STEP), seed=seeds)
+def test_a_young_series_is_scored_from_min_history_on(first: int, age: int, seed: int) -> None:
+    instant = in_effect(first + age, first, seed)
+    assert (instant != NEVER) == (age >= SCHEDULE.settings.min_history)
+    assert instant == NEVER or first < instant <= first + age - SCHEDULE.lead
+
+
+@given(first=instants, seed=seeds)
+def test_a_young_series_is_fitted_anew_each_time_its_history_has_doubled(first: int, seed: int) -> None:
+    for doubling in (1, 2, 4, 8):
+        age = doubling * SCHEDULE.settings.min_history
+        assert in_effect(first + age, first, seed) >= first + age - SCHEDULE.lead - STEP
+
+
+@given(first=instants, seed=seeds, ages=st.lists(st.integers(0, 8 * DAY // STEP), min_size=2, max_size=5))
+def test_fit_instants_only_move_forward(first: int, seed: int, ages: list[int]) -> None:
+    found = [newest(first + age * STEP, first, seed) for age in sorted(ages)]
+    assert found == sorted(found)
+
+
+def test_the_lookback_holds_the_whole_fit_window_of_the_model_in_effect() -> None:
+    kept = (SCHEDULE.lookback - 1) * STEP
+    assert kept >= SCHEDULE.settings.fit_window + SCHEDULE.fit_every + SCHEDULE.lead

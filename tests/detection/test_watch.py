@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sidecar.detection.schedule import Schedule
+from sidecar.detection.settings import Settings
+from sidecar.detection.watch import Watch, places
+from sidecar.prometheus.frame import Frame, LabelSet
+
+STEP = 300
+SCHEDULE = Schedule(Settings(step=STEP, fit_window=2 * 86400, min_history=4 * 3600), fit_every=6 * 3600)
+T = SCHEDULE.lookback
+BEGIN = 1_700_000_100
+
+
+def names(*hosts: str) -> tuple[LabelSet, ...]:
+    return tuple((("instance", host),) for host in hosts)
+
+
+HOSTS = names("a", "b", "c")
+
+
+@pytest.fixture(scope="module")
+def values() -> NDArray[np.float64]:
+    """Noise on three hosts; `b` goes wrong at column T + 30."""
+    noise = 0.4 + 0.05 * np.random.default_rng(1).standard_normal((3, T + 80))
+    noise[1, T + 30 :] = 2.0
+    return noise
+
+
+def frame(values: NDArray[np.float64], stop: int, labels: tuple[LabelSet, ...] = HOSTS) -> Frame:
+    """The lookback that ends before column `stop`."""
+    first = stop - T
+    rows = np.full((len(values), T), np.nan)
+    rows[:, max(-first, 0) :] = values[:, max(first, 0) : stop]
+    return Frame(labels, BEGIN + first * STEP, STEP, rows)
+
+
+def fit_all(watch: Watch, at: Frame) -> int:
+    """Does the fits that are due, until none is left; how many series were fitted."""
+    fitted = 0
+    while jobs := watch.due(at):
+        for job in jobs:
+            watch.install(job, job.run())
+            fitted += len(job.labels)
+    return fitted
+
+
+def watched_to(values: NDArray[np.float64], start: int, stop: int) -> Watch:
+    watch = Watch(SCHEDULE, "both")
+    for column in range(start, stop + 1):
+        at = frame(values, column)
+        watch.follow(at)
+        fit_all(watch, at)
+        watch.advance(at)
+    return watch
+
+
+def test_the_series_that_goes_wrong_is_flagged_from_its_first_step_and_no_other(values: NDArray[np.float64]) -> None:
+    watch = watched_to(values, T + 20, T + 33)
+    assert watch.series.alarms.firing.tolist() == [False, True, False]
+    assert watch.series.alarms.since[1] == BEGIN + (T + 30) * STEP
+
+
+def test_a_restart_comes_to_the_same_scores_and_alarms(values: NDArray[np.float64]) -> None:
+    long, short = watched_to(values, T, T + 60), watched_to(values, T + 60, T + 60)
+    assert long.verdicts is not None
+    assert short.verdicts is not None
+    np.testing.assert_array_equal(long.verdicts.scores.score[:, -1], short.verdicts.scores.score[:, -1])
+    np.testing.assert_array_equal(long.series.alarms.since, short.series.alarms.since)
+
+
+def test_missed_steps_are_made_up_for_in_one_pass(values: NDArray[np.float64]) -> None:
+    steady, late = watched_to(values, T + 25, T + 40), watched_to(values, T + 25, T + 26)
+    at = frame(values, T + 40)
+    fit_all(late, at)
+    verdicts = late.advance(at)
+    assert verdicts.scores.score.shape == (3, 14)
+    np.testing.assert_array_equal(late.series.alarms.since, steady.series.alarms.since)
+
+
+def test_without_models_nothing_is_scored(values: NDArray[np.float64]) -> None:
+    watch = Watch(SCHEDULE, "both")
+    at = frame(values, T + 40)
+    watch.follow(at)
+    assert np.isnan(watch.advance(at).scores.score).all()
+    assert not watch.series.alarms.firing.any()
+
+
+def test_models_that_come_between_two_steps_score_the_newest_at_once(values: NDArray[np.float64]) -> None:
+    watch = Watch(SCHEDULE, "both")
+    at = frame(values, T + 40)
+    watch.follow(at)
+    watch.advance(at)
+    assert not watch.has_news(at)
+    fit_all(watch, at)
+    assert watch.has_news(at)
+    assert np.isfinite(watch.advance(at).scores.score).all()
+    assert watch.series.alarms.firing.tolist() == [False, True, False]
+
+
+def test_nothing_changes_without_a_new_step(values: NDArray[np.float64]) -> None:
+    watch = watched_to(values, T + 30, T + 32)
+    before = watch.verdicts
+    at = frame(values, T + 32)
+    assert not watch.has_news(at)
+    again = watch.advance(at)
+    assert before is not None
+    np.testing.assert_array_equal(again.scores.score, before.scores.score)
+
+
+def test_a_fit_is_asked_for_once_and_again_after_it_failed(values: NDArray[np.float64]) -> None:
+    watch = Watch(SCHEDULE, "both")
+    at = frame(values, T)
+    watch.follow(at)
+    jobs = watch.due(at)
+    asked = {labels for job in jobs for labels in job.labels}
+    assert asked == set(HOSTS)
+    upcoming = watch.due(at)
+    watch.abandon(jobs[0])
+    assert watch.series.failed[0]
+    again = {labels for job in watch.due(at) for labels in job.labels}
+    assert again == set(jobs[0].labels)
+    assert all(job.instant > jobs[0].instant for job in upcoming)
+
+
+def test_series_come_and_go(values: NDArray[np.float64]) -> None:
+    watch = watched_to(values, T + 30, T + 33)
+    labels = names("b", "d")
+    at = frame(values[[1, 0]], T + 34, labels)
+    watch.follow(at)
+    verdicts = watch.advance(at)
+    assert watch.series.alarms.firing.tolist() == [True, False]
+    assert np.isnan(verdicts.scores.score[1]).all()
+    assert np.isfinite(verdicts.scores.score[0]).all()
+
+
+def test_models_of_series_that_left_meanwhile_are_dropped(values: NDArray[np.float64]) -> None:
+    watch = Watch(SCHEDULE, "both")
+    before = frame(values, T)
+    watch.follow(before)
+    jobs = watch.due(before)
+    after = frame(values[2:], T, HOSTS[2:])
+    watch.follow(after)
+    for job in jobs:
+        watch.install(job, job.run())
+    assert np.isfinite(watch.advance(after).scores.score).all()
+
+
+@pytest.mark.parametrize(("direction", "flagged"), [("above", True), ("below", False), ("both", True)])
+def test_only_the_asked_direction_raises_the_flag(
+    values: NDArray[np.float64], direction: str, *, flagged: bool
+) -> None:
+    watch = Watch(SCHEDULE, direction)
+    at = frame(values, T + 31)
+    watch.follow(at)
+    fit_all(watch, at)
+    watch.advance(at)
+    assert bool(watch.series.alarms.firing[1]) is flagged
+
+
+def test_places_are_where_label_sets_stand_in_both() -> None:
+    rows, others = places(names("a", "b", "c"), names("c", "x", "a"))
+    assert rows.tolist() == [0, 2]
+    assert others.tolist() == [2, 0]
