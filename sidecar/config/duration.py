@@ -1,0 +1,55 @@
+"""Durations as Prometheus writes them (`30s`, `1h30m`, `7d`), as whole seconds."""
+
+import re
+
+_MILLISECONDS = {
+    "y": 365 * 86_400_000,
+    "w": 7 * 86_400_000,
+    "d": 86_400_000,
+    "h": 3_600_000,
+    "m": 60_000,
+    "s": 1_000,
+    "ms": 1,
+}
+_PATTERN = re.compile("".join(f"(?:([0-9]+){unit})?" for unit in _MILLISECONDS))
+_WRITTEN = ("d", "h", "m", "s")
+_LONGEST = 100 * 365 * 86_400
+_FORM = "write a duration like 30s, 5m, 1h30m or 7d"
+
+
+def parse_duration(text: str) -> int:
+    """Seconds of a Prometheus duration; ValueError says what is wrong and what to write instead."""
+    if text == "0":
+        return 0
+    match = _PATTERN.fullmatch(text)
+    if not text or match is None:
+        raise ValueError(f"{shortened(text)!r} is not a duration: {_FORM}")
+    if len(text) > 40:
+        raise ValueError(f"is longer than 100y: {_FORM}")
+    milliseconds = sum(
+        int(count or 0) * size for count, size in zip(match.groups(), _MILLISECONDS.values(), strict=True)
+    )
+    seconds, rest = divmod(milliseconds, 1_000)
+    if rest:
+        raise ValueError(
+            f"{text!r} is not a whole number of seconds: write {format_duration(max(1, round(milliseconds / 1_000)))}"
+        )
+    if seconds > _LONGEST:
+        raise ValueError(f"{text!r} is longer than 100y: {_FORM}")
+    return seconds
+
+
+def format_duration(seconds: int) -> str:
+    """The shortest usual way to write a number of seconds, at least 0; `parse_duration` reads it back."""
+    parts = []
+    rest = seconds * 1_000
+    for unit in _WRITTEN:
+        count, rest = divmod(rest, _MILLISECONDS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def shortened(text: str) -> str:
+    """Text as an error message may quote it: its first forty characters."""
+    return text if len(text) <= 40 else f"{text[:39]}…"
