@@ -1,6 +1,7 @@
 """What one key alone cannot tell: whether the keys of a configuration fit each other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from sidecar.config.duration import format_duration
 from sidecar.config.schema import WARM_UP_STEPS, LoopTiming, Timing
@@ -15,49 +16,56 @@ USUAL_STEPS = 2_016
 _USUAL = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400)
 
 
-def loop_faults(loop: LoopTiming) -> Iterator[tuple[str, str]]:
-    """Faults of the top level's durations, as (key, message)."""
+Fault: TypeAlias = tuple[str, str]
+"""A key and what is wrong with it."""
+
+
+def loop_faults(loop: LoopTiming) -> Iterator[Fault]:
+    """Faults of the durations at the top level."""
+    staleness, interval = _written(loop.staleness, loop.evaluation_interval)
     if loop.staleness <= loop.evaluation_interval:
-        yield (
-            "staleness",
-            f"{format_duration(loop.staleness)} is over before the next evaluation, every "
-            f"{format_duration(loop.evaluation_interval)}: write {format_duration(2 * loop.evaluation_interval)} or more",
-        )
+        longer = format_duration(2 * loop.evaluation_interval)
+        message = f"{staleness} is over before the next evaluation, {interval} later: write {longer} or more"
+        yield "staleness", message
 
 
-def timing_faults(timing: Timing, interval: int | None) -> Iterator[tuple[str, str]]:
-    """Faults of a query's durations, as (key, message); `interval` between evaluations, seconds, where it is known."""
-    step = format_duration(timing.step)
-    window = format_duration(timing.fit_window)
+def timing_faults(timing: Timing, interval: int | None) -> Iterator[Fault]:
+    """Faults of a query's durations; `interval` is the seconds between evaluations, where it is known."""
     if interval is not None and interval > timing.step:
-        every = format_duration(interval)
+        step, every = _written(timing.step, interval)
         yield (
             "step",
-            f"{step} is shorter than evaluation_interval, {every}, and steps would be skipped: write {every} or more",
+            f"{step} is shorter than evaluation_interval, {every}, and would skip steps: write {every} or more",
         )
+    yield from _window_faults(timing)
+    yield from _history_faults(timing)
+    if timing.fit_every < timing.step:
+        step, every = _written(timing.step, timing.fit_every)
+        yield "fit_every", f"{every} is shorter than step, {step}: write {step} or more"
+
+
+def _window_faults(timing: Timing) -> Iterator[Fault]:
+    step, window, longer = _written(timing.step, timing.fit_window, FEWEST_STEPS * timing.step)
     steps = timing.fit_window // timing.step
     if steps < FEWEST_STEPS:
-        longer = format_duration(FEWEST_STEPS * timing.step)
-        yield (
-            "fit_window",
-            f"{window} holds {steps} steps of {step}, too few to learn from: write {longer} or more, or a shorter step",
-        )
+        message = f"{window} holds {steps} steps of {step}, too few to learn from: write {longer} or more"
+        yield "fit_window", message
     elif steps > MOST_STEPS:
         yield "step", _too_many(timing)
-    if timing.min_history > timing.fit_window:
-        yield (
-            "min_history",
-            f"{format_duration(timing.min_history)} is more than fit_window, {window}: write {window} or less",
-        )
-    elif timing.min_history < WARM_UP_STEPS * timing.step <= timing.fit_window:
-        shortest = format_duration(WARM_UP_STEPS * timing.step)
-        yield (
-            "min_history",
-            f"{format_duration(timing.min_history)} is less than the {WARM_UP_STEPS} steps of {step} "
-            f"that a first score needs: write {shortest} or more",
-        )
-    if timing.fit_every < timing.step:
-        yield "fit_every", f"{format_duration(timing.fit_every)} is shorter than step, {step}: write {step} or more"
+
+
+def _history_faults(timing: Timing) -> Iterator[Fault]:
+    shortest = WARM_UP_STEPS * timing.step
+    history, window, step, least = _written(timing.min_history, timing.fit_window, timing.step, shortest)
+    if timing.min_history < shortest:
+        message = f"{history} is less than the {WARM_UP_STEPS} steps of {step} a score needs: write {least} or more"
+        yield "min_history", message
+    elif timing.min_history > timing.fit_window >= FEWEST_STEPS * timing.step:
+        yield "min_history", f"{history} is more than fit_window, {window}: write {window} or less"
+
+
+def _written(*durations: int) -> tuple[str, ...]:
+    return tuple(map(format_duration, durations))
 
 
 def _too_many(timing: Timing) -> str:

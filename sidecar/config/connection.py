@@ -22,10 +22,10 @@ def _at_most_one(section: Section, *keys: str) -> None:
 class BasicAuth(Section):
     """HTTP basic authentication."""
 
-    username: Text | None = Field(None, examples=["sidecar"])
-    username_file: FilePath | None = Field(None, examples=["/etc/sidecar/username"])
-    password: Secret | None = Field(None, examples=["${PROMETHEUS_PASSWORD}"])
-    password_file: FilePath | None = Field(None, examples=["/etc/sidecar/password"])
+    username: Text | None = Field(default=None, examples=["sidecar"])
+    username_file: FilePath | None = Field(default=None, examples=["/etc/sidecar/username"])
+    password: Secret | None = Field(default=None, examples=["${PROMETHEUS_PASSWORD}"])
+    password_file: FilePath | None = Field(default=None, examples=["/etc/sidecar/password"])
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
@@ -39,9 +39,9 @@ class BasicAuth(Section):
 class Authorization(Section):
     """The `Authorization` header, a bearer token unless `type` says otherwise."""
 
-    type: Text = Field("Bearer", examples=["Bearer"])
-    credentials: Secret | None = Field(None, examples=["${PROMETHEUS_TOKEN}"])
-    credentials_file: FilePath | None = Field(None, examples=["/var/run/secrets/token"])
+    type: Text = Field(default="Bearer", examples=["Bearer"])
+    credentials: Secret | None = Field(default=None, examples=["${PROMETHEUS_TOKEN}"])
+    credentials_file: FilePath | None = Field(default=None, examples=["/var/run/secrets/token"])
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -56,10 +56,10 @@ class Authorization(Section):
 class TlsConfig(Section):
     """How the server's certificate is checked, and which certificate is shown to it."""
 
-    ca_file: FilePath | None = Field(None, examples=["/etc/sidecar/ca.crt"])
-    cert_file: FilePath | None = Field(None, examples=["/etc/sidecar/tls.crt"])
-    key_file: FilePath | None = Field(None, examples=["/etc/sidecar/tls.key"])
-    server_name: Text | None = Field(None, examples=["prometheus.example.com"])
+    ca_file: FilePath | None = Field(default=None, examples=["/etc/sidecar/ca.crt"])
+    cert_file: FilePath | None = Field(default=None, examples=["/etc/sidecar/tls.crt"])
+    key_file: FilePath | None = Field(default=None, examples=["/etc/sidecar/tls.key"])
+    server_name: Text | None = Field(default=None, examples=["prometheus.example.com"])
     insecure_skip_verify: Switch = Field(default=False, examples=["false"])
 
     @model_validator(mode="after")
@@ -73,9 +73,9 @@ class TlsConfig(Section):
 class HttpHeader(Section):
     """The values of one header, in the order `values`, `secrets`, `files`."""
 
-    values: tuple[Text, ...] = Field((), strict=False, examples=["[team-a]"])
-    secrets: tuple[Secret, ...] = Field((), strict=False, examples=["[${TENANT}]"])
-    files: tuple[FilePath, ...] = Field((), strict=False, examples=["[/etc/sidecar/tenant]"])
+    values: tuple[Text, ...] = Field(default=(), strict=False, examples=["[team-a]"])
+    secrets: tuple[Secret, ...] = Field(default=(), strict=False, examples=["[${TENANT}]"])
+    files: tuple[FilePath, ...] = Field(default=(), strict=False, examples=["[/etc/sidecar/tenant]"])
 
     @model_validator(mode="after")
     def _some_value(self) -> Self:
@@ -99,13 +99,15 @@ class PrometheusConfig(Section):
     """The server that is asked, and the limits that are kept to."""
 
     url: Url = Field(examples=["http://localhost:9090"])
-    timeout: Period = Field(30, examples=["30s"])
-    max_concurrent_requests: Count = Field(4, examples=["4"])
-    basic_auth: BasicAuth | None = Field(None, examples=["{username: sidecar, password_file: /etc/sidecar/password}"])
-    authorization: Authorization | None = Field(None, examples=["{credentials_file: /var/run/secrets/token}"])
-    tls_config: TlsConfig = Field(TlsConfig(), examples=["{ca_file: /etc/sidecar/ca.crt}"])
-    http_headers: Mapping[HeaderName, HttpHeader] = Field({}, examples=["{X-Scope-OrgID: {values: [team-a]}}"])
-    proxy_url: ProxyUrl | None = Field(None, repr=False, examples=["http://proxy:3128"])
+    timeout: Period = Field(default=30, examples=["30s"])
+    max_concurrent_requests: Count = Field(default=4, examples=["4"])
+    basic_auth: BasicAuth | None = Field(
+        default=None, examples=["{username: sidecar, password_file: /etc/sidecar/password}"]
+    )
+    authorization: Authorization | None = Field(default=None, examples=["{credentials_file: /var/run/secrets/token}"])
+    tls_config: TlsConfig = Field(default=TlsConfig(), examples=["{ca_file: /etc/sidecar/ca.crt}"])
+    http_headers: Mapping[HeaderName, HttpHeader] = Field(default={}, examples=["{X-Scope-OrgID: {values: [team-a]}}"])
+    proxy_url: ProxyUrl | None = Field(default=None, repr=False, examples=["http://proxy:3128"])
 
     @model_validator(mode="after")
     def _one_way_to_authenticate(self) -> Self:

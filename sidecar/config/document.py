@@ -15,6 +15,7 @@ _DEEPEST = 20
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 _RESERVED_VARIABLE = "shard"
 _MERGE = "tag:yaml.org,2002:merge"
+_PLAIN = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 _STRING = "tag:yaml.org,2002:str"
 _ADVICE = {
     "cannot start any token": "put the value in quotes, and indent with spaces, never with tabs",
@@ -38,7 +39,13 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The values of a file; `lines` places every key and list item, `faults` are its mistakes as (path, line, message)."""
+    """The values of a file.
+
+    Attributes:
+        values: what the file says, in mappings, lists and scalars.
+        lines: the line of every key and list item, from 1.
+        faults: mistakes in it, as (path, line, message).
+    """
 
     values: object
     lines: Mapping[Path, int]
@@ -76,6 +83,7 @@ class _Reader:
     """Turns nodes into values, with a limit on how much aliases may multiply them."""
 
     environ: Mapping[str, str]
+    constructor: yaml.SafeLoader = field(default_factory=lambda: yaml.SafeLoader(""))
     lines: dict[Path, int] = field(default_factory=dict)
     faults: list[tuple[Path, int, str]] = field(default_factory=list)
     values: int = 0
@@ -87,6 +95,8 @@ class _Reader:
         if len(path) > _DEEPEST:
             raise DocumentError(node.start_mark.line + 1, f"is nested more than {_DEEPEST} deep: remove the surplus")
         self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
+            self._fault(path, self.lines[path], "has a tag: remove it")
         if isinstance(node, yaml.MappingNode):
             return dict(self._pairs(node, path))
         if isinstance(node, yaml.SequenceNode):
@@ -118,7 +128,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, path: Path) -> object:
         try:
-            value = yaml.SafeLoader("").construct_object(node)
+            value = self.constructor.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError):
             self._fault(path, self.lines[path], "is not a plain value: put it in quotes, without a tag")
             return None

@@ -14,35 +14,36 @@ _MILLISECONDS = {
 _PATTERN = re.compile("".join(f"(?:([0-9]+){unit})?" for unit in _MILLISECONDS))
 _WRITTEN = ("d", "h", "m", "s")
 _LONGEST = 100 * 365 * 86_400
+_MOST_QUOTED = 40
 _FORM = "write a duration like 30s, 5m, 1h30m or 7d"
 
 
-def parse_duration(text: str) -> int:
+def seconds(text: str) -> int:
     """Seconds of a Prometheus duration; ValueError says what is wrong and what to write instead."""
     if text == "0":
         return 0
     match = _PATTERN.fullmatch(text)
     if not text or match is None:
         raise ValueError(f"{shortened(text)!r} is not a duration: {_FORM}")
-    if len(text) > 40:
+    if len(text) > _MOST_QUOTED:
         raise ValueError(f"is longer than 100y: {_FORM}")
     milliseconds = sum(
         int(count or 0) * size for count, size in zip(match.groups(), _MILLISECONDS.values(), strict=True)
     )
-    seconds, rest = divmod(milliseconds, 1_000)
+    whole, rest = divmod(milliseconds, 1_000)
     if rest:
         raise ValueError(
             f"{text!r} is not a whole number of seconds: write {format_duration(max(1, round(milliseconds / 1_000)))}"
         )
-    if seconds > _LONGEST:
+    if whole > _LONGEST:
         raise ValueError(f"{text!r} is longer than 100y: {_FORM}")
-    return seconds
+    return whole
 
 
-def format_duration(seconds: int) -> str:
-    """The shortest usual way to write a number of seconds, at least 0; `parse_duration` reads it back."""
+def format_duration(duration: int) -> str:
+    """The shortest usual way to write a number of seconds, at least 0; `seconds` reads it back."""
     parts = []
-    rest = seconds * 1_000
+    rest = duration * 1_000
     for unit in _WRITTEN:
         count, rest = divmod(rest, _MILLISECONDS[unit])
         if count:
@@ -51,5 +52,5 @@ def format_duration(seconds: int) -> str:
 
 
 def shortened(text: str) -> str:
-    """Text as an error message may quote it: its first forty characters."""
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    """Text as an error message may quote it: no more of it than a line can bear."""
+    return text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 1]}…"

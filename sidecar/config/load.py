@@ -11,9 +11,10 @@ from pydantic_core import ErrorDetails
 from sidecar.config.checks import loop_faults, repeated_names, timing_faults
 from sidecar.config.document import Document, DocumentError, read_document
 from sidecar.config.document import Path as KeyPath
+from sidecar.config.duration import shortened
 from sidecar.config.messages import dotted, message
 from sidecar.config.problems import ConfigError, Problem
-from sidecar.config.schema import Config, LoopTiming, Timing
+from sidecar.config.schema import Config, LoopTiming, QuerySettings, Timing
 from sidecar.config.vocabulary import Origin
 
 _LARGEST = 512 * 1024
@@ -64,6 +65,7 @@ def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
     defaults, queries = values.get("defaults"), values.get("queries")
     if not isinstance(defaults, dict) or not isinstance(queries, list):
         return values
+    defaults = {key: value for key, value in defaults.items() if key in QuerySettings.model_fields}
     return {**values, "queries": [_merged(defaults, query) if isinstance(query, dict) else query for query in queries]}
 
 
@@ -79,7 +81,7 @@ def _validated(values: dict[str, Any], directory: Path) -> tuple[Config | None, 
     try:
         return Config.model_validate(values, context=Origin(directory)), []
     except ValidationError as error:
-        return None, error.errors(include_url=False)
+        return None, [one for one in error.errors(include_url=False) if one["type"] != "default_factory_not_called"]
 
 
 _Fault = tuple[KeyPath, int, str]
@@ -102,7 +104,8 @@ def _key_path(error: ErrorDetails) -> KeyPath:
 def _place(path: KeyPath, document: Document) -> tuple[KeyPath, int]:
     """Path and line of a value where it was written, which may be in `defaults`, or the line of what should hold it."""
     inherited = ("defaults", *path[2:])
-    if path not in document.lines and path[0] == "queries" and len(path) > 2 and inherited in document.lines:
+    may_inherit = path[:1] == ("queries",) and path[2:3] and path[2] in QuerySettings.model_fields
+    if may_inherit and path not in document.lines and inherited in document.lines:
         path = inherited
     holder = path
     while holder not in document.lines:
@@ -125,7 +128,7 @@ def _fit_faults(values: dict[str, Any], errors: list[ErrorDetails], document: Do
     for index, name, first in repeated_names(names):
         where = document.lines["queries", first, "name"]
         path = ("queries", index, "name")
-        yield *_place(path, document), f"{name} is taken by the query in line {where}: choose another name"
+        yield *_place(path, document), f"{shortened(name)!r} is taken by the query in line {where}: choose another name"
 
 
 _Part = TypeVar("_Part", LoopTiming, Timing)

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -36,7 +36,10 @@ def dotted(path: Path) -> str:
     """A path as it is written in messages: `queries[0].step`."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += ("." if text else "") + (part if part.isprintable() else repr(part))
     return text or "file"
 
 
@@ -45,9 +48,9 @@ def message(error: ErrorDetails, path: Path) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return _unknown_key(path)
-    if kind == "value_error":
+    if kind == "value_error" and error["input"] is not None:
         return str(context["error"])
-    if kind == "enum":
+    if kind == "enum" and error["input"] is not None:
         return _unknown_word(error["input"], str(context["expected"]))
     return f"{_complaint(error, path)}: write for example {_example(path)}"
 
@@ -66,7 +69,7 @@ def _complaint(error: ErrorDetails, path: Path) -> str:
 
 def _unknown_key(path: Path) -> str:
     name = str(path[-1])
-    if path[0] == "defaults" and len(path) == 2 and name in QueryConfig.model_fields:
+    if path == ("defaults", name) and name in QueryConfig.model_fields:
         return "belongs to one query: write it under queries"
     known = _walk(path[:-1])[0].model_fields
     near = difflib.get_close_matches(name, known, n=1)
@@ -80,30 +83,29 @@ def _unknown_key(path: Path) -> str:
 def _unknown_word(given: object, expected: str) -> str:
     words = expected.replace("'", "").replace(" or ", ", ").split(", ")
     near = difflib.get_close_matches(given, words, n=1) if isinstance(given, str) else []
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{hint}write {', '.join(words[:-1])} or {words[-1]}"
+    return f"must be {', '.join(words[:-1])} or {words[-1]}" + (f": did you mean {near[0]}?" if near else "")
 
 
 def _example(path: Path) -> str:
-    field = _walk(path)[1]
-    return f"{path[-1]}: {field.examples[0]}" if field and field.examples else "..."
+    _, name, field = _walk(path)
+    return f"{name}: {field.examples[0]}" if field is not None and field.examples else "a mapping"
 
 
-def _walk(path: Path) -> tuple[type[BaseModel], FieldInfo | None]:
-    """The model at a path, or the last one on the way to it, and the last field that was named."""
+def _walk(path: Path) -> tuple[type[BaseModel], str, FieldInfo | None]:
+    """The innermost model on a path, and the last key on it that is a model's, with its field."""
     model: type[BaseModel] = Config
-    field = None
+    name, field = "", None
     for part in path:
         if isinstance(part, str) and part in model.model_fields:
-            field = model.model_fields[part]
+            name, field = part, model.model_fields[part]
             inner = next(_models_in(field.annotation), None)
             if inner is None:
                 break
             model = inner
-    return model, field
+    return model, name, field
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):

@@ -36,7 +36,7 @@ def check_expression(text: str) -> str:
         return text
     _refuse_what_is_no_vector(tree)
     if counters := _raw_counters(tree):
-        name = sorted(counters)[0]
+        name = min(counters)
         raise ValueError(
             f"{name} only ever grows, which has no normal value: write rate({name}[5m]); "
             f'if it is a gauge in spite of its name, write {{__name__="{name}"}}'
@@ -57,8 +57,8 @@ def _checked(text: str) -> promql.Expr | None:
     own = _own_by_words(text, bare) if tree is None else _own_by_tree(tree)
     if own is not None:
         raise ValueError(
-            f"selects the sidecar's own {own}, so that it would score its own scores: "
-            'name the metric to watch, or add anomaly_name="" to the selector'
+            f"selects the sidecar's own {own}, and would score its own scores: select the metric they are made of, "
+            'or add anomaly_name="" to a selector that names no metric'
         )
     return tree
 
@@ -124,8 +124,10 @@ def _own_by_matchers(matchers: Iterable[promql.Matcher]) -> str | None:
 
 def _accepts(matcher: promql.Matcher, value: str) -> bool:
     if matcher.op in {promql.MatchOp.Equal, promql.MatchOp.NotEqual}:
-        return (matcher.value == value) == (matcher.op == promql.MatchOp.Equal)
-    return _matches(matcher.value, value) == (matcher.op == promql.MatchOp.Re)
+        agrees, positive = matcher.value == value, promql.MatchOp.Equal
+    else:
+        agrees, positive = _matches(matcher.value, value), promql.MatchOp.Re
+    return agrees is (matcher.op is positive)
 
 
 def _matches(pattern: str, value: str) -> bool:
@@ -141,37 +143,39 @@ def _refuse_what_is_no_vector(tree: promql.Expr) -> None:
     while isinstance(tree, promql.ParenExpr):
         tree = tree.expr
     if isinstance(tree, promql.MatrixSelector | promql.SubqueryExpr):
-        raise ValueError("is a range, not one value per step: wrap it, for example in rate(...) or avg_over_time(...)")
+        raise ValueError(  # noqa: TRY004 what pydantic expects of a validator
+            "is a range, not one value per step: wrap it, for example in rate(...) or avg_over_time(...)"
+        )
     if isinstance(tree, promql.NumberLiteral | promql.StringLiteral):
-        raise ValueError("is a constant: select a metric, for example rate(process_cpu_seconds_total[5m])")
+        raise ValueError(  # noqa: TRY004 as above
+            "is a constant: select a metric, for example rate(process_cpu_seconds_total[5m])"
+        )
 
 
-def _raw_counters(node: promql.Expr) -> frozenset[str]:
+def _raw_counters(node: promql.Expr) -> set[str]:
     """Names of the counters whose ever-growing value the expression carries."""
+    counters: set[str] = set()
     match node:
-        case promql.VectorSelector():
-            return frozenset({node.name} if node.name and node.name.endswith(_COUNTER_ENDINGS) else ())
+        case promql.VectorSelector(name=str(name)) if name.endswith(_COUNTER_ENDINGS):
+            counters = {name}
         case promql.MatrixSelector():
-            return _raw_counters(node.vector_selector)
+            counters = _raw_counters(node.vector_selector)
         case promql.AggregateExpr() if str(node.op) in _COUNTING:
-            return frozenset()
+            pass
         case promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr() | promql.AggregateExpr():
-            return _raw_counters(node.expr)
-        case promql.Call() if node.func.name in _USES_OF_A_COUNTER:
-            return frozenset()
-        case promql.Call():
-            return frozenset().union(*map(_raw_counters, node.args))
+            counters = _raw_counters(node.expr)
+        case promql.Call() if node.func.name not in _USES_OF_A_COUNTER:
+            counters = set().union(*map(_raw_counters, node.args))
         case promql.BinaryExpr():
-            return _raw_counters_of_both(node)
-        case _:
-            return frozenset()
+            counters = _raw_counters_of_both(node)
+    return counters
 
 
-def _raw_counters_of_both(node: promql.BinaryExpr) -> frozenset[str]:
+def _raw_counters_of_both(node: promql.BinaryExpr) -> set[str]:
     left, right = _raw_counters(node.lhs), _raw_counters(node.rhs)
     operator = str(node.op)
     if operator in _FILTERS:
         return left
     if operator in _DIFFERENCES and left and right:
-        return frozenset()
+        return set()
     return left | right

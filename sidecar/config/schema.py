@@ -37,16 +37,16 @@ Condition: TypeAlias = Annotated[Text, AfterValidator(check_condition)]
 class Alarm(Section):
     """When scores become a flag, and when the flag goes."""
 
-    confirm: Confirmation = Field(Confirm(1, 1), examples=["2 of 3"])
-    exit: Number = Field(0.7, gt=0, le=1, examples=["0.7"])
-    hold: Duration = Field(2 * HOUR, examples=["2h"])
+    confirm: Confirmation = Field(default=Confirm(1, 1), examples=["2 of 3"])
+    exit: Number = Field(default=0.7, gt=0, le=1, examples=["0.7"])
+    hold: Duration = Field(default=2 * HOUR, examples=["2h"])
 
 
 class MinDeviation(Section):
     """How far a value must be from the expected one before it is flagged; both limits hold where both are set."""
 
-    absolute: Number = Field(0.0, ge=0, examples=["0.1"])
-    relative: Number = Field(0.0, ge=0, examples=["0.2"])
+    absolute: Number = Field(default=0.0, ge=0, examples=["0.1"])
+    relative: Number = Field(default=0.0, ge=0, examples=["0.2"])
 
 
 def _shortest_history(settings: dict[str, Any]) -> int:
@@ -56,27 +56,27 @@ def _shortest_history(settings: dict[str, Any]) -> int:
 class Timing(Section):
     """The durations of a query, which must fit each other."""
 
-    step: Period = Field(5 * MINUTE, examples=["5m"])
-    fit_window: Period = Field(7 * DAY, examples=["7d"])
-    fit_every: Period = Field(6 * HOUR, examples=["6h"])
+    step: Period = Field(default=5 * MINUTE, examples=["5m"])
+    fit_window: Period = Field(default=7 * DAY, examples=["7d"])
+    fit_every: Period = Field(default=6 * HOUR, examples=["6h"])
     min_history: Period = Field(default_factory=_shortest_history, examples=["4h"])
 
 
 class QuerySettings(Timing):
     """What a query may set and `defaults` may set for all of them."""
 
-    labels: Mapping[LabelName, Text] = Field({}, examples=["{team: platform}"])
-    unit: str = Field("", examples=["cores"])
-    direction: Direction = Field(Direction.BOTH, strict=False, examples=["above"])
-    max_series: Count = Field(1_000, examples=["1000"])
-    alarm_budget: Budget = Field(AlarmBudget(1, 30 * DAY), examples=["1 per 30d"])
-    alarm: Alarm = Field(Alarm(), examples=["{confirm: 2 of 3}"])
-    min_deviation: MinDeviation = Field(MinDeviation(), examples=["{relative: 0.2}"])
-    valid_range: Range | None = Field(None, examples=["[0, 1]"])
+    labels: Mapping[LabelName, Text] = Field(default={}, examples=["{team: platform}"])
+    unit: str = Field(default="", examples=["cores"])
+    direction: Direction = Field(default=Direction.BOTH, strict=False, examples=["above"])
+    max_series: Count = Field(default=1_000, examples=["1000"])
+    alarm_budget: Budget = Field(default=AlarmBudget(1, 30 * DAY), examples=["1 per 30d"])
+    alarm: Alarm = Field(default=Alarm(), examples=["{confirm: 2 of 3}"])
+    min_deviation: MinDeviation = Field(default=MinDeviation(), examples=["{relative: 0.2}"])
+    valid_range: Range | None = Field(default=None, examples=["[0, 1]"])
     suppress_when: Condition | None = Field(
-        None, examples=["changes(kube_deployment_status_observed_generation[15m]) > 0"]
+        default=None, examples=["changes(kube_deployment_status_observed_generation[15m]) > 0"]
     )
-    missing: Missing = Field(Missing.IGNORE, strict=False, examples=["ignore"])
+    missing: Missing = Field(default=Missing.IGNORE, strict=False, examples=["ignore"])
 
 
 class QueryConfig(QuerySettings):
@@ -89,15 +89,15 @@ class QueryConfig(QuerySettings):
 class LoopTiming(Section):
     """When queries are evaluated, and how long a result counts."""
 
-    evaluation_interval: Period = Field(30, examples=["30s"])
-    offset: Duration = Field(30, examples=["30s"])
-    staleness: Period = Field(5 * MINUTE, examples=["5m"])
+    evaluation_interval: Period = Field(default=30, examples=["30s"])
+    offset: Duration = Field(default=30, examples=["30s"])
+    staleness: Period = Field(default=5 * MINUTE, examples=["5m"])
 
 
 class Config(LoopTiming):
     """A whole configuration file; `queries` are complete, with `defaults` merged into them."""
 
     prometheus: PrometheusConfig = Field(examples=["{url: http://localhost:9090}"])
-    timezone: TimeZone = Field("UTC", examples=["Europe/Berlin"])
-    defaults: QuerySettings = Field(QuerySettings(), examples=["{step: 5m}"])
-    queries: tuple[QueryConfig, ...] = Field((), strict=False, examples=["[{name: node_cpu, expr: ...}]"])
+    timezone: TimeZone = Field(default="UTC", examples=["Europe/Berlin"])
+    defaults: QuerySettings = Field(default_factory=QuerySettings, examples=["{step: 5m}"])
+    queries: tuple[QueryConfig, ...] = Field(default=(), strict=False, examples=["[{name: node_cpu, expr: ...}]"])

@@ -21,7 +21,7 @@ from pydantic import (
     ValidationInfo,
 )
 
-from sidecar.config.duration import format_duration, parse_duration, shortened
+from sidecar.config.duration import format_duration, seconds, shortened
 
 RESERVED_LABEL = "anomaly_name"
 
@@ -83,7 +83,7 @@ class Confirm(NamedTuple):
 
 def _duration(value: object, info: ValidationInfo) -> int:
     if isinstance(value, str):
-        return parse_duration(value)
+        return seconds(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if info.context is None or value == 0:
             return value
@@ -103,7 +103,7 @@ def _alarm_budget(value: object) -> AlarmBudget:
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) per (\S+)", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("must be a number of alarms per duration: write for example 1 per 30d")
-    budget = AlarmBudget(float(match[1]), parse_duration(match[2]))
+    budget = AlarmBudget(float(match[1]), seconds(match[2]))
     if not budget.alarms or not budget.per:
         raise ValueError("must be above zero: write for example 1 per 30d")
     return budget
