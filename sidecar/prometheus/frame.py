@@ -1,5 +1,6 @@
 """The one shape of data in the project: the samples of a query as a matrix of series x steps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -29,9 +30,24 @@ class Frame:
     @property
     def end(self) -> int:
         """Time of the last column, unix seconds; a step before `start` where there is no column."""
-        return self.start + (self.values.shape[1] - 1) * self.step
+        return self.start + (int(self.values.shape[1]) - 1) * self.step
 
     @property
     def times(self) -> NDArray[np.int64]:
         """Times of the columns, unix seconds."""
         return self.start + self.step * np.arange(self.values.shape[1], dtype=np.int64)
+
+
+def join(frames: Sequence[Frame]) -> Frame:
+    """Put frames of one step that follow each other side by side; a series missing in one is NaN there."""
+    first = frames[0]
+    if len(frames) == 1:
+        return first
+    labels = tuple(sorted(set().union(*(frame.labels for frame in frames))))
+    row_of = {label_set: row for row, label_set in enumerate(labels)}
+    values = np.full((len(labels), sum(frame.values.shape[1] for frame in frames)), np.nan)
+    for frame in frames:
+        column = (frame.start - first.start) // first.step
+        rows = [row_of[label_set] for label_set in frame.labels]
+        values[rows, column : column + frame.values.shape[1]] = frame.values
+    return Frame(labels, first.start, first.step, values)

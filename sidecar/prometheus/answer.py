@@ -1,0 +1,117 @@
+"""The JSON of Prometheus' range query API, read into a frame."""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import chain, pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.source import BadAnswerError, BadQueryError, RangeResult
+
+_EXCERPT = 200
+_GRID_TOLERANCE = 1e-3  # timestamps have milliseconds
+
+
+def read_envelope(body: bytes) -> dict[str, Any]:
+    """Decode the envelope every answer of the API comes in.
+
+    Raises:
+        BadAnswerError: it is not the API's JSON.
+        BadQueryError: it reports an error; the text is the server's own.
+    """
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswerError(f"not the JSON of the Prometheus API ({error}): {excerpt(body)}") from error
+    if not isinstance(envelope, dict) or envelope.get("status") not in ("success", "error"):
+        raise BadAnswerError(f'not an answer of the Prometheus API, "status" is missing: {excerpt(body)}')
+    if envelope["status"] == "error":
+        raise BadQueryError(f"{envelope.get('errorType', 'error')}: {envelope.get('error', 'no message')}")
+    return envelope
+
+
+def read_range(body: bytes, start: int, end: int, step: int) -> RangeResult:
+    """Read the answer to a range query from `start` to `end`, unix seconds.
+
+    Samples that are not finite become NaN: to a detector they are no measurement.
+
+    Raises:
+        BadAnswerError: it is not a matrix on the asked grid, or two of its series have the same labels.
+        BadQueryError: it reports an error.
+    """
+    envelope = read_envelope(body)
+    try:
+        series = _matrix(envelope)
+        labels, order = _sorted_labels(entry["metric"] for entry in series)
+        values = _samples([series[row]["values"] for row in order], start, end, step)
+        warnings, infos = _texts(envelope, "warnings"), _texts(envelope, "infos")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadAnswerError(f"not a range of the Prometheus API ({type(error).__name__}: {error})") from error
+    samples = sum(len(entry["values"]) for entry in series)
+    return RangeResult(Frame(labels, start, step, values), warnings, infos, samples=samples, size=len(body))
+
+
+def excerpt(body: bytes) -> str:
+    """Return the beginning of a body, on one line and fit for a log."""
+    return repr(body[:_EXCERPT].decode("utf-8", "replace"))
+
+
+def _matrix(envelope: Mapping[str, Any]) -> list[Any]:
+    data = envelope["data"]
+    kind = data["resultType"]
+    if kind != "matrix":
+        raise BadAnswerError(f"the expression gives a {kind}, not a range of series")
+    series: list[Any] = data["result"] or []
+    if any("histograms" in entry for entry in series):
+        raise BadAnswerError("the expression gives native histograms: take a quantile or a rate of their count")
+    return series
+
+
+def _sorted_labels(metrics: Iterable[Mapping[str, str]]) -> tuple[tuple[LabelSet, ...], list[int]]:
+    """Return the label sets in ascending order, and the position each had."""
+    found = [_label_set(metric) for metric in metrics]
+    order = sorted(range(len(found)), key=found.__getitem__)
+    labels = tuple(found[row] for row in order)
+    for before, after in pairwise(labels):
+        if before == after:
+            raise BadAnswerError(
+                f"two series with the labels {describe(after)}: aggregate, or keep a label that differs"
+            )
+    return labels, order
+
+
+def _label_set(metric: Mapping[str, str]) -> LabelSet:
+    "".join(metric.values()).encode()  # refuses what is not text, at the price of a tenth of a look at each
+    return tuple(sorted([pair for pair in metric.items() if pair[0] != "__name__"]))
+
+
+def describe(labels: LabelSet) -> str:
+    """Write a label set as PromQL does."""
+    return "{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels) + "}"
+
+
+def _samples(rows: list[list[Any]], start: int, end: int, step: int) -> NDArray[np.float64]:
+    """Lay the samples of each row on the grid."""
+    counts = [len(row) for row in rows]
+    flat = list(chain.from_iterable(rows))
+    times = np.fromiter((time for time, _ in flat), np.float64, len(flat))
+    found = np.fromiter((float(text) for _, text in flat), np.float64, len(flat))
+    found[~np.isfinite(found)] = np.nan
+    matrix = np.full((len(rows), (end - start) // step + 1), np.nan)
+    matrix[np.repeat(np.arange(len(rows)), counts), _columns(times, start, end, step)] = found
+    return matrix
+
+
+def _columns(times: NDArray[np.float64], start: int, end: int, step: int) -> NDArray[np.int64]:
+    columns = np.rint((times - start) / step)
+    off = ~(np.abs(start + columns * step - times) <= _GRID_TOLERANCE) | (times < start - 0.5) | (times > end + 0.5)
+    if off.any():
+        raise BadAnswerError(f"a sample at {times[off][0]:.3f}, asked for {start} to {end} by {step} s")
+    return columns.astype(np.int64)
+
+
+def _texts(envelope: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(map(str, envelope.get(key) or ()))

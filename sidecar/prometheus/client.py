@@ -1,0 +1,245 @@
+"""Prometheus' HTTP API: range queries, with everything that can go wrong on the way."""
+
+import random
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from itertools import count
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from requests.adapters import DEFAULT_POOLSIZE
+
+from sidecar.prometheus.answer import excerpt, read_envelope, read_range
+from sidecar.prometheus.frame import join
+from sidecar.prometheus.source import (
+    BadAnswerError,
+    BadQueryError,
+    PrometheusError,
+    RangeResult,
+    RefusedError,
+    StoppedError,
+    TooLargeError,
+    UnavailableError,
+    UnreachableError,
+)
+from sidecar.prometheus.transport import Adapter, Exchange
+
+MAX_POINTS = 11_000
+"""Points per series that Prometheus answers in one range query."""
+
+_CHUNK = 1 << 16
+_ATTEMPTS = 4
+_BAD_QUERY = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+class PrometheusClient:
+    """A client of one Prometheus, for any number of threads.
+
+    Args:
+        url: where the server is, with its route prefix.
+        timeout: seconds one request may take in all, waiting for its turn and retries included.
+        max_concurrent_requests: requests in flight at once.
+        max_body: bytes of an answer, uncompressed, that are read at most.
+        backoff: seconds before the first retry; each further one waits about twice as long.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 30.0,
+        max_concurrent_requests: int = 4,
+        max_body: int = 64 << 20,
+        backoff: float = 0.25,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._shown = _without_credentials(self._url)
+        self._timeout = timeout
+        self._max_body = max_body
+        self._backoff = backoff
+        self._turn = threading.BoundedSemaphore(max_concurrent_requests)
+        self._session = _session(max(max_concurrent_requests, DEFAULT_POOLSIZE))
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._in_flight: set[Exchange] = set()
+
+    def query_range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
+        """Evaluate `expr` on the grid; see `RangeSource`."""
+        span = (MAX_POINTS - 1) * step
+        parts: list[RangeResult] = []
+        for first in range(start, end + 1, MAX_POINTS * step):
+            try:
+                part = self._range(expr, first, min(first + span, end), step)
+            except PrometheusError as error:
+                error.requests += sum(done.requests for done in parts)
+                raise
+            parts.append(part)
+        return _joined(parts)
+
+    def close(self) -> None:
+        """Give up whatever is in flight or waiting, from any thread; later queries raise `StoppedError`."""
+        self._stop.set()
+        with self._lock:
+            for exchange in self._in_flight:
+                exchange.cut()
+
+    def _range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
+        form = {
+            "query": expr,
+            "start": str(start),
+            "end": str(end),
+            "step": str(step),
+            "timeout": f"{self._timeout:g}s",
+        }
+        body, made = self._post("/api/v1/query_range", form)
+        try:
+            return replace(read_range(body, start, end, step), requests=made)
+        except PrometheusError as error:
+            error.requests = made
+            raise
+
+    def _post(self, path: str, form: Mapping[str, str]) -> tuple[bytes, int]:
+        """Return the body of the answer and the number of requests it took."""
+        deadline = time.monotonic() + self._timeout
+        for attempt in count(1):
+            try:
+                return self._attempt(path, form, deadline), attempt
+            except PrometheusError as error:
+                error.requests = attempt
+                if not self._may_retry(error, attempt, deadline):
+                    raise
+        raise AssertionError("unreachable: count has no end")
+
+    def _may_retry(self, error: PrometheusError, attempt: int, deadline: float) -> bool:
+        """Wait for the next attempt, if there is one: as long as the server asked for, else exponentially longer."""
+        if attempt == _ATTEMPTS or not isinstance(error, UnreachableError | UnavailableError):
+            return False
+        pause = self._backoff * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+        if isinstance(error, UnavailableError) and error.retry_after is not None:
+            pause = error.retry_after
+        return time.monotonic() + pause < deadline and not self._stop.wait(pause)
+
+    def _attempt(self, path: str, form: Mapping[str, str], deadline: float) -> bytes:
+        if not self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise UnreachableError(f"no turn within {self._timeout:g} s: raise max_concurrent_requests or timeout")
+        try:
+            return self._exchange(path, form, max(0.001, deadline - time.monotonic()))
+        finally:
+            self._turn.release()
+
+    def _exchange(self, path: str, form: Mapping[str, str], seconds: float) -> bytes:
+        with Exchange(seconds) as exchange:
+            with self._lock:
+                self._in_flight.add(exchange)
+            try:
+                if self._stop.is_set():
+                    raise StoppedError("closed")
+                body = self._send(path, form, seconds)
+            except (requests.RequestException, OSError) as error:
+                raise self._failure(error, exchange) from error
+            finally:
+                with self._lock:
+                    self._in_flight.remove(exchange)
+        if exchange.was_cut:  # an answer without a length ends where it is cut
+            raise self._failure(EOFError(), exchange)
+        return body
+
+    def _send(self, path: str, form: Mapping[str, str], seconds: float) -> bytes:
+        # A redirect is an answer like any other: followed, it might carry our credentials elsewhere.
+        with self._session.post(
+            self._url + path, data=form, stream=True, allow_redirects=False, timeout=seconds
+        ) as response:
+            body = self._read(response)
+        if response.status_code != HTTPStatus.OK:
+            raise _refusal(response, body)
+        return body
+
+    def _read(self, response: requests.Response) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > self._max_body:
+                raise TooLargeError(
+                    f"the answer has more than {self._max_body} bytes: narrow or aggregate the expression"
+                )
+        return bytes(body)
+
+    def _failure(self, error: BaseException, exchange: Exchange) -> PrometheusError:
+        if self._stop.is_set():
+            return StoppedError("closed while a request was in flight")
+        if exchange.was_cut or isinstance(error, requests.Timeout):
+            return UnreachableError(f"{self._shown}: no whole answer within {self._timeout:g} s")
+        if isinstance(error, requests.exceptions.ContentDecodingError):
+            return BadAnswerError(f"{self._shown}: the answer cannot be decompressed: {error}")
+        while error.__context__ is not None:  # the first cause says most in the fewest words
+            error = error.__context__
+        return UnreachableError(f"{self._shown}: {error or type(error).__name__}")
+
+
+def _session(connections: int) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # what we send, and through which proxy, is said in our configuration alone
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    adapter = Adapter(pool_connections=connections, pool_maxsize=connections)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _refusal(response: requests.Response, body: bytes) -> PrometheusError:
+    """Say what an answer other than 200 means, with the server's own words."""
+    status = response.status_code
+    text = f"HTTP {status}: {_words(body)}"
+    if status in _BAD_QUERY:
+        return BadQueryError(_words(body))
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return UnavailableError(text, _retry_after(response.headers.get("Retry-After")))
+    if response.is_redirect:
+        target = _without_credentials(response.headers["Location"])
+        return RefusedError(
+            f"HTTP {status}: a redirect to {target}, which is not followed: set prometheus.url to the API"
+        )
+    return RefusedError(text)
+
+
+def _words(body: bytes) -> str:
+    try:
+        read_envelope(body)
+    except BadQueryError as error:
+        return str(error)
+    except BadAnswerError:
+        pass
+    return excerpt(body)
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Read the seconds or the date of a Retry-After header; None where there is none to be understood."""
+    if header is None:
+        return None
+    if header.isdecimal():
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _joined(parts: Sequence[RangeResult]) -> RangeResult:
+    return RangeResult(
+        join([part.frame for part in parts]),
+        tuple(dict.fromkeys(text for part in parts for text in part.warnings)),
+        tuple(dict.fromkeys(text for part in parts for text in part.infos)),
+        requests=sum(part.requests for part in parts),
+        samples=sum(part.samples for part in parts),
+        size=sum(part.size for part in parts),
+    )

@@ -1,0 +1,222 @@
+"""The lookback of one query: asks only for the steps it lacks, and decides which series are worth their memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.lookback import Lookback, newest_samples
+from sidecar.prometheus.source import PrometheusError, RangeResult, RangeSource, TooLargeError
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """A query's lookback, moved on.
+
+    Attributes:
+        frame: the whole lookback; its labels are the same object while the series are, and its values are
+            good until the next advance.
+        new_steps: how many of its last columns were not in the advance before.
+        dropped: series of the newest answer that `max_series` left out.
+        warnings: what the server said about its answers.
+        requests: HTTP requests made.
+        samples: samples received.
+        size: bytes received, uncompressed.
+    """
+
+    frame: Frame
+    new_steps: int
+    dropped: int
+    warnings: tuple[str, ...] = ()
+    requests: int = 0
+    samples: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
+class _Tally:
+    warnings: dict[str, None] = field(default_factory=dict)
+    requests: int = 0
+    samples: int = 0
+    size: int = 0
+
+    def add(self, result: RangeResult) -> None:
+        self.warnings |= dict.fromkeys(result.warnings + result.infos)
+        self.requests += result.requests
+        self.samples += result.samples
+        self.size += result.size
+
+
+class History:
+    """The last `length` steps of one query, for one thread.
+
+    After a failure what was fetched stays, and the next advance goes on from there.  Which series are held depends
+    only on the samples of the window, so that a restart comes to the same choice; of more than `max_series` in the
+    newest step, those with the lowest hash of their labels stay.  Series that are gone from it are held beside them,
+    at most `max_series` again, the longest gone leaving first; and not at all once they have been gone for `forget`
+    steps with less than `min_samples` samples in the window: short-lived pods would pile up.
+
+    Args:
+        source: what answers.
+        expr: the expression.
+        step: seconds between samples.
+        length: steps held.
+        max_series: series held at most.
+        forget: steps after which a series is not expected to come back.
+        min_samples: samples that make a vanished series worth keeping.
+        samples_per_request: about how many samples a request may bring: a first fill is split into many.
+    """
+
+    def __init__(
+        self,
+        source: RangeSource,
+        expr: str,
+        step: int,
+        length: int,
+        max_series: int,
+        *,
+        forget: int = 12,
+        min_samples: int = 1,
+        samples_per_request: int = 250_000,
+    ) -> None:
+        self._source, self._expr = source, expr
+        self._step, self._length, self._max_series = step, length, max_series
+        self._forget, self._min_samples = forget * step, min_samples
+        self._budget = samples_per_request
+        self._window: Lookback | None = None
+        self._returned = 0  # end of the last frame that was returned
+        self._partial: int | None = None  # first step that was answered with warnings, until it is without
+        self._dropped = 0
+
+    def advance(self, at: int) -> Advance:
+        """Bring the lookback to the newest whole step at or before `at`, unix seconds.
+
+        No new step makes no request.  A time before the last one, or one whose lookback shares nothing with what is
+        held, fills it anew.
+
+        Raises:
+            PrometheusError: the source's; its `requests` counts those of the whole advance.
+        """
+        end = at - at % self._step
+        tally = _Tally()
+        try:
+            window = self._moved(end, tally)
+        except PrometheusError as error:
+            error.requests += tally.requests
+            raise
+        self._prune(window)
+        new_steps = min((end - self._returned) // self._step, self._length)
+        self._returned = end
+        warnings = tuple(tally.warnings)
+        return Advance(window.frame(), new_steps, self._dropped, warnings, tally.requests, tally.samples, tally.size)
+
+    def _moved(self, end: int, tally: _Tally) -> Lookback:
+        window = self._window
+        if window is None or not 0 <= end - window.end < self._length * self._step:
+            return self._refilled(end, tally)
+        if end > window.end:
+            self._extend(window, end, tally)
+        return window
+
+    def _refilled(self, end: int, tally: _Tally) -> Lookback:
+        """Start anew, with the newest step: it tells how many series there are, and so how much to ask for at once."""
+        newest = self._source.query_range(self._expr, end, end, self._step)
+        tally.add(newest)
+        self._returned = end - self._length * self._step
+        self._window = window = Lookback(self._step, self._length, self._returned)
+        self._partial = None
+        self._fill(window, window.end + self._step, end - self._step, len(newest.frame.labels), tally)
+        self._take(window, newest)
+        return window
+
+    def _extend(self, window: Lookback, end: int, tally: _Tally) -> None:
+        held = window.end
+        whole = self._fill(window, held + self._step, end, len(window.labels), tally)
+        # Once the server gives whole answers again, what it gave in part is asked for again.
+        if whole and self._partial is not None:
+            first = max(self._partial, window.start)
+            if self._fill(window, first, held, len(window.labels), tally):
+                self._partial = None
+
+    def _fill(self, window: Lookback, first: int, last: int, series: int, tally: _Tally) -> bool:
+        """Take the steps from `first` to `last`; False if an answer was not whole."""
+        whole = True
+        for result in self._answers(first, last, series):
+            tally.add(result)
+            whole &= self._take(window, result)
+        return whole
+
+    def _answers(self, first: int, last: int, series: int) -> Iterator[RangeResult]:
+        """Ask for so many steps at once as the budget of samples allows."""
+        while first <= last:
+            steps = min(max(1, self._budget // max(1, series)), (last - first) // self._step + 1)
+            upto = first + (steps - 1) * self._step
+            try:
+                result = self._source.query_range(self._expr, first, upto, self._step)
+            except TooLargeError:
+                if steps == 1:
+                    raise
+                series = 2 * self._budget // steps  # half of the steps
+                continue
+            yield result
+            first, series = upto + self._step, len(result.frame.labels)
+
+    def _take(self, window: Lookback, result: RangeResult) -> bool:
+        """Take the samples of an answer; False if it was not whole."""
+        frame = result.frame
+        if frame.end > window.end:
+            window.slide(frame.end)
+        self._admit(window, frame)
+        window.write(frame)
+        whole = not any(map(_tells_of_a_loss, result.warnings))
+        if not whole:
+            self._partial = frame.start if self._partial is None else min(self._partial, frame.start)
+        return whole
+
+    def _admit(self, window: Lookback, frame: Frame) -> None:
+        """Make rows for new series, as far as `max_series` goes."""
+        if frame.labels == window.labels:
+            self._dropped = 0
+            return
+        labels, seen = _union(window, frame)
+        live = seen == window.end
+        kept = np.ones(len(labels), np.bool_)
+        for rows in (np.flatnonzero(live), np.flatnonzero(~live)):
+            kept[rows[_beyond(self._max_series, [labels[row] for row in rows], seen[rows])]] = False
+        self._dropped = int((live & ~kept).sum())
+        held = len(window.labels)
+        if kept[held:].any() or not kept[:held].all():
+            window.arrange(sorted(labels[row] for row in np.flatnonzero(kept)))
+
+    def _prune(self, window: Lookback) -> None:
+        """Let go of series that are gone and have too few samples to be worth their memory."""
+        age = window.end - window.seen
+        idle = (age > 0) & (window.counts == 0) | (age >= self._forget) & (window.counts < self._min_samples)
+        if idle.any():
+            window.arrange([window.labels[row] for row in np.flatnonzero(~idle)])
+
+
+def _union(window: Lookback, frame: Frame) -> tuple[list[LabelSet], NDArray[np.int64]]:
+    """Return the label sets of the rows of a window and of a frame, and the time each was seen last."""
+    rows = window.rows(frame.labels)
+    new, seen = rows < 0, newest_samples(frame.end, frame.step, frame.values)
+    held = window.seen.copy()
+    held[rows[~new]] = np.maximum(held[rows[~new]], seen[~new])
+    labels = [*window.labels, *(frame.labels[row] for row in np.flatnonzero(new))]
+    return labels, np.concatenate([held, seen[new]])
+
+
+def _beyond(limit: int, labels: list[LabelSet], seen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the positions of the series beyond the limit: the longest gone, then those with the highest hash."""
+    if len(labels) <= limit:
+        return np.empty(0, np.int64)
+    hashes = [int.from_bytes(blake2b(repr(label_set).encode(), digest_size=8).digest()) for label_set in labels]
+    return np.lexsort((np.array(hashes, np.uint64), -seen))[limit:]
+
+
+def _tells_of_a_loss(warning: str) -> bool:
+    # Prometheus marks remarks on the expression so; all others say that a part of the data could not be read.
+    return not warning.startswith("PromQL ")

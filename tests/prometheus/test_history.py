@@ -1,0 +1,289 @@
+"""The lookback: what it asks for, what it holds, and that going on equals starting anew."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.history import Advance, History
+from sidecar.prometheus.source import BadQueryError, TooLargeError, UnreachableError
+from tests.prometheus.memory_source import MemorySource
+
+STEP = 60
+T0 = 1_700_000_040  # a multiple of STEP
+assert T0 % STEP == 0
+
+
+def series(name: str) -> LabelSet:
+    return (("instance", name),)
+
+
+def always(*names: str, steps: int = 200) -> dict[LabelSet, dict[int, float]]:
+    return {series(name): {T0 + k * STEP: k + ord(name[0]) / 1000 for k in range(-steps, steps)} for name in names}
+
+
+def history(source: MemorySource, length: int = 10, max_series: int = 100, **limits: int) -> History:
+    return History(source, "up", STEP, length, max_series, **limits)
+
+
+def at(step: int) -> int:
+    return T0 + step * STEP
+
+
+def assert_same(left: Frame, right: Frame) -> None:
+    assert (left.labels, left.start, left.step) == (right.labels, right.start, right.step)
+    np.testing.assert_array_equal(left.values, right.values)
+
+
+def test_first_advance_fills_the_whole_lookback() -> None:
+    advance = history(MemorySource(always("a", "b"))).advance(at(0) + 59)
+    assert advance.frame.labels == (series("a"), series("b"))
+    assert (advance.frame.start, advance.frame.end) == (at(-9), at(0))
+    np.testing.assert_array_equal(advance.frame.values, [np.arange(-9, 1) + 0.097, np.arange(-9, 1) + 0.098])
+    assert advance.new_steps == 10
+    assert advance.samples == 20
+
+
+def test_only_missing_steps_are_asked_for() -> None:
+    source = MemorySource(always("a", "b"))
+    held = history(source)
+    labels = held.advance(at(0)).frame.labels
+    source.asked.clear()
+    same = held.advance(at(0) + 30)
+    assert (same.new_steps, same.requests, source.asked) == (0, 0, [])
+    one = held.advance(at(1))
+    assert (one.new_steps, source.asked) == (1, [(at(1), at(1))])
+    assert one.frame.labels is labels
+    assert one.frame.end == at(1)
+
+
+def test_gap_after_failures_is_filled() -> None:
+    source = MemorySource(always("a"))
+    held = history(source)
+    held.advance(at(0))
+    error = UnreachableError("away")
+    error.requests = 4
+    source.failures = [error]
+    with pytest.raises(UnreachableError) as raised:
+        held.advance(at(1))
+    assert raised.value.requests == 4
+    source.asked.clear()
+    after = held.advance(at(3))
+    assert source.asked == [(at(1), at(3))]
+    assert after.new_steps == 3
+    assert_same(after.frame, history(source).advance(at(3)).frame)
+
+
+def test_first_fill_goes_on_where_it_failed() -> None:
+    source = MemorySource(always("a"))
+    held = history(source, samples_per_request=3)
+    first = MemorySource(source.samples)
+    source.failures = []
+    calls = source.query_range
+
+    def fails_third(expr: str, start: int, end: int, step: int) -> object:
+        if len(source.asked) == 2:
+            source.failures = [UnreachableError("away")]
+        return calls(expr, start, end, step)
+
+    source.query_range = fails_third  # type: ignore[method-assign, assignment]
+    with pytest.raises(UnreachableError) as raised:
+        held.advance(at(0))
+    assert raised.value.requests == 2
+    after = held.advance(at(0))
+    assert source.asked == [
+        (at(0), at(0)),
+        (at(-9), at(-7)),
+        (at(-6), at(-4)),
+        (at(-6), at(-4)),
+        (at(-3), at(-1)),
+        (at(0), at(0)),
+    ]
+    assert after.new_steps == 10
+    assert_same(after.frame, history(first).advance(at(0)).frame)
+
+
+@pytest.mark.parametrize("step", [-1, -100, 10, 150])
+def test_time_that_jumps_fills_anew(step: int) -> None:
+    source = MemorySource(always("a"))
+    held = history(source)
+    held.advance(at(0))
+    after = held.advance(at(step))
+    assert after.new_steps == 10
+    assert_same(after.frame, history(source).advance(at(step)).frame)
+
+
+def test_failed_refill_changes_nothing() -> None:
+    source = MemorySource(always("a"))
+    held = history(source)
+    before = held.advance(at(0))
+    source.failures = [BadQueryError("no")]
+    with pytest.raises(BadQueryError):
+        held.advance(at(100))
+    source.asked.clear()
+    assert_same(held.advance(at(0)).frame, before.frame)
+    assert source.asked == []
+
+
+def test_series_come_and_go() -> None:
+    samples = always("b") | {series("a"): {at(1): 1.0, at(2): 2.0}}
+    held = history(MemorySource(samples), length=4)
+    assert held.advance(at(0)).frame.labels == (series("b"),)
+    frame = held.advance(at(2)).frame
+    assert frame.labels == (series("a"), series("b"))
+    np.testing.assert_array_equal(frame.values[0], [np.nan, np.nan, 1.0, 2.0])
+    assert held.advance(at(5)).frame.labels == (series("a"), series("b"))
+    assert held.advance(at(6)).frame.labels == (series("b"),)
+
+
+def test_short_lived_series_are_forgotten() -> None:
+    samples = always("a") | {series("pod"): {at(1): 1.0, at(2): 2.0}}
+    held = history(MemorySource(samples), length=50, forget=3, min_samples=3)
+    held.advance(at(2))
+    assert len(held.advance(at(4)).frame.labels) == 2
+    assert held.advance(at(5)).frame.labels == (series("a"),)
+
+
+def test_series_with_only_nan_is_held_while_it_is_answered() -> None:
+    samples = always("a") | {series("n"): {at(k): np.nan for k in range(3)}}
+    held = history(MemorySource(samples))
+    assert held.advance(at(0)).frame.labels == (series("a"), series("n"))
+    assert held.advance(at(2)).frame.labels == (series("a"), series("n"))
+    assert held.advance(at(3)).frame.labels == (series("a"),)
+
+
+def test_max_series_is_a_stable_choice() -> None:
+    names = [f"{k:02}" for k in range(20)]
+    source = MemorySource(always(*names))
+    held = history(source, max_series=5)
+    first = held.advance(at(0))
+    assert len(first.frame.labels) == 5
+    assert first.dropped == 15
+    later = held.advance(at(1))
+    assert later.frame.labels is first.frame.labels
+    assert later.dropped == 15
+    assert history(source, max_series=5).advance(at(7)).frame.labels == first.frame.labels
+
+
+def test_vanished_series_are_capped_the_longest_gone_first() -> None:
+    samples = always("a") | {series(f"p{k}"): {at(k): 1.0} for k in range(6)}
+    held = history(MemorySource(samples), length=50, max_series=2)
+    for step in range(7):
+        advance = held.advance(at(step))
+    assert advance.frame.labels == (series("a"), series("p4"), series("p5"))
+    assert advance.dropped == 0
+
+
+def test_a_first_fill_is_split_by_its_number_of_series() -> None:
+    source = MemorySource(always(*"abcde"))
+    held = history(source, samples_per_request=15)
+    assert held.advance(at(0)).requests == 4
+    assert source.asked == [(at(0), at(0)), (at(-9), at(-7)), (at(-6), at(-4)), (at(-3), at(-1))]
+
+
+def test_too_large_an_answer_is_asked_for_in_halves() -> None:
+    source = MemorySource(always("a"))
+    source.failures = [TooLargeError("much")]
+    held = history(source)
+    with pytest.raises(TooLargeError):
+        held.advance(at(0))
+    held.advance(at(0))
+    source.asked.clear()
+    source.failures = [TooLargeError("much"), TooLargeError("much")]
+    assert held.advance(at(5)).frame.end == at(5)
+    assert source.asked == [(at(1), at(5)), (at(1), at(2)), (at(1), at(1)), (at(2), at(5))]
+
+
+def test_partial_answers_are_asked_for_again() -> None:
+    whole = always("a", "b")
+    part = {labels: points for labels, points in whole.items() if labels == series("a")}
+    source = MemorySource(part)
+    source.warnings = ("store b is away", "PromQL info: not a counter")
+    held = history(source)
+    assert held.advance(at(0)).warnings == source.warnings
+    held.advance(at(1))
+    source.samples, source.warnings = whole, ("PromQL warning: mixed",)
+    source.asked.clear()
+    after = held.advance(at(2))
+    assert source.asked == [(at(2), at(2)), (at(-7), at(1))]
+    assert_same(after.frame, history(source).advance(at(2)).frame)
+    source.asked.clear()
+    held.advance(at(3))
+    assert source.asked == [(at(3), at(3))]
+
+
+def test_partial_answers_that_go_on_cost_no_more() -> None:
+    source = MemorySource(always("a"))
+    source.warnings = ("store b is away",)
+    held = history(source)
+    held.advance(at(0))
+    source.asked.clear()
+    held.advance(at(1))
+    held.advance(at(2))
+    assert source.asked == [(at(1), at(1)), (at(2), at(2))]
+
+
+def test_empty_answer_is_a_frame_without_rows() -> None:
+    source = MemorySource({})
+    held = history(source)
+    assert held.advance(at(0)).frame.values.shape == (0, 10)
+    assert held.advance(at(1)).frame.values.shape == (0, 10)
+    source.samples = always("a")
+    assert held.advance(at(2)).frame.values.shape == (1, 10)
+
+
+def test_frame_cannot_be_written_to() -> None:
+    frame = history(MemorySource(always("a"))).advance(at(0)).frame
+    with pytest.raises(ValueError, match="read-only"):
+        frame.values[0, 0] = 1.0
+
+
+names = st.text("abcdefgh", min_size=1, max_size=2)
+times = st.integers(-30, 60)
+numbers = st.floats(-1e6, 1e6)
+points = st.dictionaries(times, numbers | st.just(np.nan), max_size=60)
+
+
+def advanced(held: History, steps: Iterable[int]) -> Advance:
+    for step in steps:
+        advance = held.advance(at(step))
+    return advance
+
+
+@given(
+    st.dictionaries(names, points, max_size=8),
+    st.lists(st.integers(0, 60), min_size=1, max_size=25).map(sorted),
+    st.integers(1, 20),
+    st.integers(1, 40),
+)
+def test_going_on_equals_a_fresh_fill(
+    drawn: dict[str, dict[int, float]], steps: list[int], length: int, budget: int
+) -> None:
+    samples = {series(name): {at(k): value for k, value in found.items()} for name, found in drawn.items()}
+    source = MemorySource(samples)
+    on = advanced(history(source, length, samples_per_request=budget), steps).frame
+    fresh = history(source, length).advance(at(steps[-1])).frame
+    finite = [labels for labels, row in zip(fresh.labels, fresh.values, strict=True) if np.isfinite(row).any()]
+    held = [labels for labels, row in zip(on.labels, on.values, strict=True) if np.isfinite(row).any()]
+    assert held == finite
+    rows = [on.labels.index(labels) for labels in finite]
+    np.testing.assert_array_equal(on.values[rows], fresh.values[[fresh.labels.index(labels) for labels in finite]])
+    assert list(on.labels) == sorted(on.labels)
+
+
+@given(
+    st.dictionaries(names, st.dictionaries(times, numbers, max_size=60), min_size=6, max_size=12),
+    st.lists(st.integers(0, 60), min_size=1).map(sorted),
+)
+def test_limits_hold(drawn: dict[str, dict[int, float]], steps: list[int]) -> None:
+    samples = {series(name): {at(k): value for k, value in found.items()} for name, found in drawn.items()}
+    held = history(MemorySource(samples), 20, 3, forget=4, min_samples=2)
+    advance = advanced(held, steps)
+    answered = sum(at(steps[-1]) in found for found in samples.values())
+    present = sum(at(steps[-1]) in samples[labels] for labels in advance.frame.labels)
+    assert present <= 3
+    assert len(advance.frame.labels) <= 6
+    assert present + advance.dropped == answered
