@@ -13,13 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.samples import Sample
 
 from sidecar.export.board import Board
-from sidecar.export.exposition import Exposition, label_text, sample_lines
+from sidecar.export.exposition import Exposition
 from sidecar.export.labels import exported
 from sidecar.export.snapshot import GAUGES, QueryResult, SeriesTable, State
-from sidecar.export.telemetry import Format
+from sidecar.export.text import Format
 from tests.export.conftest import MakeResult
 
-FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 # Anything that JSON can carry: lone surrogates too.
 TEXTS = st.text(st.characters(), min_size=1)
 
@@ -143,6 +142,29 @@ def test_an_unchanged_query_is_not_rendered_anew(board: Board, exposition: Expos
     assert after[2] != before[2]
 
 
+def test_what_did_not_change_is_not_rendered_anew(
+    board: Board, exposition: Exposition, make_result: MakeResult
+) -> None:
+    nan = math.nan
+    board.publish(make_result("q", 1000.0, ["a", "b"], anomaly_score=[1, nan], anomaly_value=[1, 2]))
+    before = exposition.render(Format.TEXT, compress=False)
+    board.publish(make_result("q", 1030.0, ["a", "b"], anomaly_score=[1, nan], anomaly_value=[1, 3]))
+    after = exposition.render(Format.TEXT, compress=False)
+
+    assert after[1] is before[1]
+    assert after[3] != before[3]
+
+
+def test_a_result_that_says_the_same_is_not_compressed_anew(
+    board: Board, exposition: Exposition, make_result: MakeResult
+) -> None:
+    board.publish(make_result("q", 1000.0, ["a", "b"], anomaly_score=[1, 2]))
+    before = exposition.render(Format.TEXT, compress=True)
+    board.publish(make_result("q", 1030.0, ["a", "b"], anomaly_score=[1, 2]))
+
+    assert exposition.render(Format.TEXT, compress=True)[1] is before[1]
+
+
 def test_the_gzip_form_is_one_member_that_holds_the_same_text(
     board: Board, clock: Clock, make_result: MakeResult
 ) -> None:
@@ -165,15 +187,6 @@ def test_an_empty_exposition_is_valid_gzip(exposition: Exposition) -> None:
     assert gzip.decompress(b"".join(exposition.render(Format.TEXT, compress=True))) == b""
 
 
-@given(st.lists(FLOATS))
-def test_values_are_parsed_to_what_they_were(values: list[float]) -> None:
-    texts = [f'{{row="{row}"}}' for row in range(len(values))]
-    lines = sample_lines("anomaly_score", texts, np.array(values, dtype=float))
-
-    parsed = {s.labels["row"]: s.value for family in parse_text(lines.decode()) for s in family.samples}
-    assert parsed == {str(row): value for row, value in enumerate(values) if not math.isnan(value)}
-
-
 def result_with(labels: Sequence[tuple[str, str]]) -> QueryResult:
     exported_labels = tuple(exported((label, ("row_number", str(row))), "q", {}) for row, label in enumerate(labels))
     gauges = {name: np.arange(len(labels), dtype=float) for name in ("anomaly_score", "anomaly_flag")}
@@ -193,9 +206,3 @@ def test_any_label_is_parsed_to_what_it_was(labels: list[tuple[str, str]]) -> No
     for parse, form in ((parse_text, Format.TEXT), (parse_openmetrics, Format.OPENMETRICS)):
         parsed = [s for family in parse(text(exposition, form)) for s in family.samples]
         assert [sample.labels for sample in parsed] == expected
-
-
-def test_text_that_is_not_unicode_does_not_break_the_exposition() -> None:
-    line = sample_lines("anomaly_score", [label_text((("pod", "\udcff"),))], np.zeros(1))
-
-    assert line == b'anomaly_score{pod="?"} 0.0\n'
