@@ -1,21 +1,17 @@
 """From the snapshot to what a scrape reads: rendered once per result, not once per scrape."""
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 from prometheus_client.registry import Collector
 
 from sidecar.export.board import Board
-from sidecar.export.snapshot import GAUGES, QueryResult
-from sidecar.export.telemetry import Format, telemetry_text
+from sidecar.export.snapshot import GAUGES, QueryResult, SeriesTable
+from sidecar.export.text import Format, family_head, gauge_samples, label_text, registry_text
 from sidecar.prometheus.frame import LabelSet
-
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-_INFINITIES = {"inf": "+Inf", "-inf": "-Inf"}
 
 # Deflate at its lowest level: three times as fast as the default level, for a sixth more bytes.
 _LEVEL = 1
@@ -23,48 +19,40 @@ _RAW_DEFLATE = -zlib.MAX_WBITS
 _GZIP_HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 
 
-def label_text(labels: LabelSet) -> str:
-    """The label set as it stands in the exposition, braces and values escaped."""
-    return "{" + ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels) + "}"
-
-
-def sample_lines(name: str, label_texts: Sequence[str], values: NDArray[np.float64]) -> bytes:
-    """The samples of one gauge, a line each; rows that are NaN have no sample."""
-    if np.isfinite(values).all():
-        numbers: Iterable[str] = map(repr, values.tolist())
-    else:
-        shown = np.flatnonzero(~np.isnan(values))
-        label_texts = [label_texts[row] for row in shown.tolist()]
-        numbers = (_INFINITIES.get(text, text) for text in map(repr, values[shown].tolist()))
-    lines = [f"{name}{labels} {number}\n" for labels, number in zip(label_texts, numbers, strict=True)]
-    return "".join(lines).encode(errors="replace")
-
-
 class _QueryText:
     """The samples of one query's newest result by gauge, and the texts of its label sets for the result after it."""
 
     def __init__(self, result: QueryResult, before: "_QueryText | None") -> None:
         self.result = result
-        self._labels = result.series.labels
-        self._label_texts = before.texts_of(self._labels) if before else [label_text(each) for each in self._labels]
-        self.lines = {
-            name: sample_lines(name, self._label_texts, values) for name, values in result.series.gauges.items()
+        self._table = result.series
+        labels = self._table.labels
+        self._label_texts = before.texts_of(labels) if before else [label_text(each) for each in labels]
+        self.lines: dict[str, bytes] = {
+            name: (before and before.unchanged_lines(name, self._table))
+            or gauge_samples(name, self._label_texts, values)
+            for name, values in self._table.gauges.items()
         }
 
     def texts_of(self, labels: tuple[LabelSet, ...]) -> list[str]:
         """The texts of the label sets, rendered where this result did not have them."""
-        if labels == self._labels:
+        if labels == self._table.labels:
             return self._label_texts
-        known = dict(zip(self._labels, self._label_texts, strict=True))
+        known = dict(zip(self._table.labels, self._label_texts, strict=True))
         return [known.get(each) or label_text(each) for each in labels]
+
+    def unchanged_lines(self, name: str, table: SeriesTable) -> bytes | None:
+        """The samples of the gauge, if they are the same in the other table: between two steps, most are."""
+        before = self._table.gauges.get(name)
+        if before is None or table.labels != self._table.labels:
+            return None
+        return self.lines[name] if np.array_equal(before, table.gauges[name], equal_nan=True) else None
 
 
 class _SeriesText:
-    """The gauges of all series of some results, plain and deflated."""
+    """The gauges of all series, plain and deflated."""
 
-    def __init__(self, queries: Sequence[_QueryText]) -> None:
-        self.results = tuple(query.result for query in queries)
-        self.chunks = tuple(_families(queries))
+    def __init__(self, chunks: tuple[bytes, ...]) -> None:
+        self.chunks = chunks
 
     @cached_property
     def deflated(self) -> tuple[bytes, int, int]:
@@ -78,11 +66,11 @@ class _SeriesText:
         return b"".join(parts), crc, sum(map(len, self.chunks))
 
 
-def _families(queries: Sequence[_QueryText]) -> Iterable[bytes]:
+def _families(queries: Collection[_QueryText]) -> Iterator[bytes]:
     for name, text in GAUGES.items():
         lines = [query.lines[name] for query in queries if query.lines.get(name)]
         if lines:
-            yield f"# HELP {name} {text}\n# TYPE {name} gauge\n".encode()
+            yield family_head(name, "gauge", text).encode()
             yield from lines
 
 
@@ -100,21 +88,25 @@ class Exposition:
         self._telemetry = telemetry
         self._clock = clock
         self._rendering = Lock()
+        self._results: tuple[QueryResult, ...] = ()
         self._queries: dict[str, _QueryText] = {}
         self._series = _SeriesText(())
 
     def render(self, form: Format, *, compress: bool) -> tuple[bytes, ...]:
         """The exposition of now, in pieces to be sent one after the other; all of them one gzip member if asked."""
-        telemetry = telemetry_text(self._telemetry, form)
+        telemetry = registry_text(self._telemetry, form)
         with self._rendering:
             series = self._newest_series()
             return _gzip(series, telemetry) if compress else (*series.chunks, telemetry)
 
     def _newest_series(self) -> _SeriesText:
         results = self._board.snapshot.live(self._clock())
-        if not _same(results, self._series.results):
+        if not _same(results, self._results):
+            self._results = results
             self._queries = {result.name: self._rendered(result) for result in results}
-            self._series = _SeriesText(tuple(self._queries.values()))
+            chunks = tuple(_families(self._queries.values()))
+            if chunks != self._series.chunks:
+                self._series = _SeriesText(chunks)
         return self._series
 
     def _rendered(self, result: QueryResult) -> _QueryText:

@@ -19,21 +19,27 @@ def exported(source: LabelSet, anomaly_name: str, query_labels: Mapping[str, str
     """The label set that the gauges of a series carry: its own, the query's `labels` and `anomaly_name`.
 
     `__name__` is left out, and `instance` and `job` are empty where the source has none. Names that Prometheus did not
-    allow before version 3 get underscores for the characters at fault, text that is not Unicode gets question marks.
+    allow before version 3 get underscores for the characters at fault, text that is not Unicode gets question marks,
+    and of several leading underscores one is left, since names with two are reserved.
 
     Raises:
-        ExportError: a label of the query is a label of the source too.
+        ExportError: a label of the query is a label of the source too, or two labels would get one name.
     """
-    labels = {_legacy_name(name): _unicode(value) for name, value in source if name != "__name__"}
+    if ANOMALY_NAME in query_labels:
+        raise ExportError(
+            f"query {anomaly_name}: {ANOMALY_NAME} is set by the sidecar: choose another name under labels"
+        )
+    kept = [(name, value) for name, value in source if name != "__name__"]
+    labels = {_legacy_name(name): _unicode(value) for name, value in kept}
+    if len(labels) < len(kept):
+        raise ExportError(
+            f"query {anomaly_name}: two labels of {_text(source)} differ only in characters other than "
+            "letters, digits and _: rename one of them with label_replace"
+        )
     added = {**query_labels, ANOMALY_NAME: anomaly_name}
     if collisions := sorted(labels.keys() & added.keys()):
         raise ExportError(
             f"query {anomaly_name}: the series {_text(source)} already has {_listed(collisions)}: {_remedy(collisions)}"
-        )
-    if len(labels) < sum(name != "__name__" for name, _ in source):
-        raise ExportError(
-            f"query {anomaly_name}: two labels of {_text(source)} differ only in characters other than "
-            "letters, digits and _: rename one of them with label_replace"
         )
     return tuple(sorted((dict.fromkeys(TARGET_LABELS, "") | labels | added).items()))
 
@@ -73,11 +79,10 @@ def _refuse_duplicates(labels: Sequence[LabelSet], anomaly_name: str) -> None:
 
 
 def _legacy_name(name: str) -> str:
-    if name.isascii() and name.isidentifier():
+    if name.isascii() and name.isidentifier() and not name.startswith("__"):
         return name
-    return "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name).join(
-        ("_" if name[:1].isdigit() else "", "")
-    )
+    allowed = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
+    return allowed if allowed[:1].isalpha() else "_" + allowed.lstrip("_")
 
 
 def _unicode(value: str) -> str:

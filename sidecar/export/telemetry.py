@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import StrEnum
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,9 +12,7 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from sidecar.export.board import Board
@@ -32,13 +29,6 @@ SUPPRESSION_REASONS = ("min_deviation", "suppress_when", "valid_range")
 
 _EVALUATION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _FIT_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-
-
-class Format(StrEnum):
-    """The text formats of the exposition, by their content type."""
-
-    TEXT = CONTENT_TYPE_PLAIN_0_0_4
-    OPENMETRICS = openmetrics.CONTENT_TYPE_LATEST
 
 
 class Telemetry:
@@ -166,25 +156,3 @@ def register_process_metrics(registry: CollectorRegistry) -> None:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-
-
-class _WithoutCreated(Collector):
-    """A registry's metrics without the `_created` series that double the size of every counter."""
-
-    def __init__(self, registry: Collector) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterator[Metric]:
-        for metric in self._registry.collect():
-            created = metric.name + "_created"
-            metric.samples = [sample for sample in metric.samples if sample.name != created]
-            yield metric
-
-
-def telemetry_text(registry: Collector, form: Format) -> bytes:
-    """The registry's metrics in the text format asked for, in OpenMetrics with its end mark."""
-    metrics = _WithoutCreated(registry)
-    if form is Format.TEXT:
-        return generate_latest(metrics)
-    text: bytes = openmetrics.generate_latest(metrics)  # type: ignore[no-untyped-call]
-    return text

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sidecar.export.telemetry import Format
+from sidecar.export.text import Format
 
 _MEDIA_TYPES = {
     ("application/openmetrics-text", "1.0.0"): Format.OPENMETRICS,

@@ -7,8 +7,8 @@ from operator import itemgetter
 
 import numpy as np
 
-from sidecar.export.exposition import label_text
 from sidecar.export.snapshot import QueryResult, Snapshot, State
+from sidecar.export.text import label_text
 
 _SHOWN = 20
 

@@ -34,14 +34,14 @@ class HttpServer:
     """Serves an application on an address of the form that `parse_listen_address` knows; port 0 takes a free one.
 
     Attributes:
-        address: host and port that are listened on, None before the start.
+        address: host and port that are listened on, an empty host and 0 before the start.
     """
 
     def __init__(self, app: FastAPI, listen_address: str) -> None:
         self._host, self._port = parse_listen_address(listen_address)
         self._listen_address = listen_address
         self._thread: Thread | None = None
-        self.address: tuple[str, int] | None = None
+        self.address: tuple[str, int] = ("", 0)
         # The logging of the process is the command line's; uvicorn's messages go where its loggers lead.
         config = uvicorn.Config(
             app,
@@ -52,6 +52,13 @@ class HttpServer:
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         self._server = uvicorn.Server(config)
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches the server."""
+        host, port = self.address
+        host = {"::": "localhost", "0.0.0.0": "localhost"}.get(host, host)  # noqa: S104
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def start(self) -> None:
         """Listen and answer until `stop`; requests are queued from the moment this returns.
