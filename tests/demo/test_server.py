@@ -9,7 +9,7 @@ import requests
 
 from sidecar.demo.api import EXPRESSION
 from sidecar.demo.config import EPOCH
-from sidecar.demo.server import serve
+from sidecar.demo.server import _handler, _Server, serve
 
 RANGE = {"query": EXPRESSION, "start": str(EPOCH - 600), "end": str(EPOCH), "step": "300"}
 
@@ -66,6 +66,18 @@ def test_the_terminal_stays_silent(source: str, session: requests.Session, capfd
     session.get(f"{source}/-/ready")
     session.get(f"{source}/nowhere")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("error", "told"), [(ConnectionResetError("gone"), False), (ValueError("a bug"), True)])
+def test_a_client_that_hangs_up_is_no_error_and_all_else_is(
+    error: Exception, told: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with _Server(("127.0.0.1", 0), _handler(lambda: EPOCH, EPOCH)) as server:
+        try:
+            raise error
+        except (ConnectionError, ValueError):
+            server.handle_error(None, ("127.0.0.1", 1))
+    assert (str(error) in capfd.readouterr().err) == told
 
 
 def test_it_stops_with_its_context() -> None:
