@@ -42,8 +42,8 @@ def query(parameters: Mapping[str, str], now: float, epoch: float) -> Answer:
         at = _time(parameters, "time") if "time" in parameters else now
     except BadDataError as error:
         return _refusal(error)
-    hosts = HOSTS if at <= now else ()
-    return _success("vector", [_instant_series(host, np.array([at]), epoch) for host in hosts])
+    time = np.array([at], np.float64)
+    return _success("vector", [_instant_series(host, time, epoch) for host in HOSTS] if at <= now else [])
 
 
 def _success(kind: str, result: list[dict[str, Any]]) -> Answer:

@@ -22,7 +22,7 @@ queries:
     unit: ratio
     step: 5m
     fit_window: 7d
-    fit_every: 12h
+    fit_every: 1d
     min_history: 1d
     direction: both
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sidecar.demo.noise import FloatArray, normal
+from sidecar.demo.noise import FloatArray, wander
 from sidecar.demo.series import HIGHEST, HOUR, LOWEST, MINUTE, RATE_WINDOW, Host, healthy, window_share
 
 Disturb = Callable[[FloatArray, FloatArray], FloatArray]
@@ -34,8 +34,8 @@ class Incident:
     disturb: Disturb
 
 
-def _runaway_loop(usual: FloatArray, _since: FloatArray) -> FloatArray:
-    return 0.9 + 0.1 * usual
+def _runaway_loop(_usual: FloatArray, since: FloatArray) -> FloatArray:
+    return 0.88 + 0.12 * wander(1, since, RATE_WINDOW)
 
 
 def _crash_loop(usual: FloatArray, since: FloatArray) -> FloatArray:
@@ -51,11 +51,11 @@ def _leak(usual: FloatArray, since: FloatArray) -> FloatArray:
 
 
 def _thrashing(usual: FloatArray, since: FloatArray) -> FloatArray:
-    return usual + 0.25 * normal(0, np.floor_divide(since, RATE_WINDOW).astype(np.int64))
+    return usual + 0.3 * wander(0, since, RATE_WINDOW)
 
 
 SCRIPT = (
-    Incident("web-3:9100", "a request loops for ever", 35 * MINUTE, 90 * MINUTE, _runaway_loop),
+    Incident("web-3:9100", "a request loops for ever", 35 * MINUTE, 2 * HOUR, _runaway_loop),
     Incident("batch-1:9100", "a job crashes and restarts", 160 * MINUTE, 100 * MINUTE, _crash_loop),
     Incident("db-2:9100", "the database hangs", 5 * HOUR, 90 * MINUTE, _hang),
     Incident("cache-1:9100", "a cache leaks and collects ever more", 8 * HOUR, 3 * HOUR, _leak),

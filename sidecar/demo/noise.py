@@ -21,14 +21,13 @@ def uniform(seed: int, index: NDArray[np.int64]) -> FloatArray:
     return (mixed >> np.uint64(11)).astype(np.float64) / 2**53
 
 
-def normal(seed: int, index: NDArray[np.int64]) -> FloatArray:
-    """Standard normal numbers that depend on `seed` and `index` alone (Box and Muller, 1958)."""
-    radius = np.sqrt(-2 * np.log1p(-uniform(seed, 2 * index)))
-    return np.asarray(radius * np.cos(2 * np.pi * uniform(seed, 2 * index + 1)), dtype=np.float64)
+def centred(seed: int, index: NDArray[np.int64]) -> FloatArray:
+    """Numbers in [-1, 1) that depend on `seed` and `index` alone."""
+    return 2 * uniform(seed, index) - 1
 
 
 def wander(seed: int, times: FloatArray, period: int) -> FloatArray:
-    """Noise that takes a new normal value every `period` seconds and moves straight between two of them."""
+    """Noise in [-1, 1) that takes a new value every `period` seconds and moves straight between two of them."""
     index = np.floor_divide(times, period).astype(np.int64)
     share = times / period - index
-    return normal(seed, index) * (1 - share) + normal(seed, index + 1) * share
+    return centred(seed, index) * (1 - share) + centred(seed, index + 1) * share

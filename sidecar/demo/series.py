@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sidecar.demo.noise import FloatArray, uniform, wander
+from sidecar.demo.noise import FloatArray, centred, wander
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -26,7 +26,7 @@ class Host:
         idle: utilisation in the quietest hour.
         load: what the busiest hour of a working day adds.
         peak_hour: that hour, UTC.
-        jitter: standard deviation of the noise, a share of the level.
+        jitter: the most that the noise of a few minutes, or that of an hour, moves the level, a share of it.
         deploy: the most by which a release, one a day, moves the level.
         cron_every: distance of two runs of its cron job; 0 where it has none.
         cron_load: what a run adds.
@@ -38,7 +38,7 @@ class Host:
     idle: float
     load: float
     peak_hour: float
-    jitter: float = 0.05
+    jitter: float = 0.03
     deploy: float = 0.0
     cron_every: int = 0
     cron_load: float = 0.0
@@ -46,17 +46,17 @@ class Host:
 
 
 HOSTS = (
-    Host("api-1:9100", 1, idle=0.14, load=0.26, peak_hour=14.5, deploy=0.02),
-    Host("api-2:9100", 2, idle=0.15, load=0.25, peak_hour=14.5, deploy=0.02),
+    Host("api-1:9100", 1, idle=0.14, load=0.26, peak_hour=14.5, deploy=0.01),
+    Host("api-2:9100", 2, idle=0.15, load=0.25, peak_hour=14.5, deploy=0.01),
     Host("batch-1:9100", 3, idle=0.08, load=0.03, peak_hour=2, cron_every=HOUR, cron_load=0.3, cron_length=900),
     Host("batch-2:9100", 4, idle=0.07, load=0.02, peak_hour=2, cron_every=2 * HOUR, cron_load=0.4, cron_length=1800),
-    Host("cache-1:9100", 5, idle=0.10, load=0.12, peak_hour=15, jitter=0.04),
+    Host("cache-1:9100", 5, idle=0.10, load=0.12, peak_hour=15),
     Host("db-1:9100", 6, idle=0.22, load=0.20, peak_hour=15, cron_every=HOUR, cron_load=0.08),
     Host("db-2:9100", 7, idle=0.20, load=0.18, peak_hour=15, cron_every=HOUR, cron_load=0.08),
-    Host("web-1:9100", 8, idle=0.12, load=0.34, peak_hour=14, deploy=0.03),
-    Host("web-2:9100", 9, idle=0.12, load=0.33, peak_hour=14, deploy=0.03),
-    Host("web-3:9100", 10, idle=0.13, load=0.34, peak_hour=14, deploy=0.03),
-    Host("web-4:9100", 11, idle=0.12, load=0.35, peak_hour=14, deploy=0.03),
+    Host("web-1:9100", 8, idle=0.12, load=0.34, peak_hour=14, deploy=0.015),
+    Host("web-2:9100", 9, idle=0.12, load=0.33, peak_hour=14, deploy=0.015),
+    Host("web-3:9100", 48, idle=0.13, load=0.34, peak_hour=14, deploy=0.015),
+    Host("web-4:9100", 11, idle=0.12, load=0.35, peak_hour=14, deploy=0.015),
 )
 """In ascending order of their names, as Prometheus answers."""
 
@@ -78,13 +78,13 @@ def _working_hours(host: Host, times: FloatArray) -> FloatArray:
     # The epoch, 1970-01-01, was a Thursday: two days into the count, Saturday begins.
     weekend = np.floor_divide(times, DAY) % 7 - 2
     share = np.where((weekend == 0) | (weekend == 1), WEEKEND_SHARE, 1.0)
-    return np.asarray(share * ((1 + np.cos(phase)) / 2) ** 1.5, dtype=np.float64)
+    return np.asarray(share * (1 + np.cos(phase)) / 2, dtype=np.float64)
 
 
 def _release(host: Host, times: FloatArray) -> FloatArray:
     """The level that the release of the day brought, from -1 to 1."""
     release = np.floor_divide(times - DEPLOY_HOUR * HOUR, DAY).astype(np.int64)
-    return 2 * uniform(3 * host.seed + 2, release) - 1
+    return centred(3 * host.seed + 2, release)
 
 
 def _cron(host: Host, times: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """The demo's source: a small HTTP server on the loopback that answers as a Prometheus does."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,13 @@ ENDPOINTS = {"/api/v1/query": api.query, "/api/v1/query_range": api.query_range}
 PROBES = {"/-/ready": "Prometheus Server is Ready.\n", "/-/healthy": "Prometheus Server is Healthy.\n"}
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *request: Any) -> None:  # noqa: ANN401 -- the overridden signature's own type
+        """Leave it to the base class to print what went wrong, but for a client that hung up: stopping does that."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*request)
+
+
 @contextmanager
 def serve(now: Callable[[], float], epoch: float) -> Iterator[str]:
     """Serve the demo's series on a free port of the loopback for as long as the context lasts; yields the URL.
@@ -23,7 +31,7 @@ def serve(now: Callable[[], float], epoch: float) -> Iterator[str]:
         now: the simulated instant, unix seconds: nothing later is served.
         epoch: when the script of incidents begins, unix seconds.
     """
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(now, epoch)) as server:
+    with _Server(("127.0.0.1", 0), _handler(now, epoch)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="demo-source", daemon=True)
         thread.start()
         try:
