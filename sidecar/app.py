@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from sidecar import __version__
-from sidecar.config.load import ConfigError
+from sidecar.config.problems import ConfigError
 from sidecar.config.redact import redacted
 from sidecar.config.schema import Config, PrometheusConfig, QueryConfig
 from sidecar.export.board import Board
@@ -129,7 +129,7 @@ class Sidecar:
         self._telemetry.forget(set(self.board.snapshot.queries) - set(names))
         self._telemetry.declare(names)
         for query in config.queries:
-            self._telemetry.alarm_budget_per_second.labels(query.name).set(query.alarm_budget)
+            self._telemetry.alarm_budget_per_second.labels(query.name).set(query.alarm_budget.per_second)
         self.board.configure(names, config.staleness)
         around = Surroundings(source, self._executor, self.board, self._telemetry)
         self._scheduler.replace({query.name: self._loop(query, config, around) for query in config.queries})
@@ -141,7 +141,7 @@ class Sidecar:
 
     def _source(self, prometheus: PrometheusConfig) -> PrometheusClient:
         if self._client is None or prometheus != self._config.prometheus:
-            self._client = PrometheusClient.configured(prometheus)
+            self._client = PrometheusClient(prometheus.url, timeout=prometheus.timeout)
         return self._client
 
     def _loop(self, query: QueryConfig, config: Config, around: Surroundings) -> QueryLoop:

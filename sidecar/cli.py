@@ -79,7 +79,8 @@ def run(config_file: Path, log_level: str, log_format: str, **web: Any) -> None:
 @config_file
 def check_config(config_file: Path) -> None:
     """Checks a configuration file: a line per error, exit code 1 if there is one."""
-    from sidecar.config.load import ConfigError, load  # noqa: PLC0415 --version needs none of it
+    from sidecar.config.load import load  # noqa: PLC0415 --version needs none of it
+    from sidecar.config.problems import ConfigError  # noqa: PLC0415
 
     try:
         config = load(config_file)

@@ -13,7 +13,8 @@ from typing import TextIO
 import structlog
 
 from sidecar.app import Sidecar, WebOptions
-from sidecar.config.load import ConfigError, load, parse
+from sidecar.config.load import load, parse
+from sidecar.config.problems import ConfigError
 from sidecar.demo.clock import SpedUpClock
 from sidecar.demo.config import EPOCH, SPEED, config_text
 from sidecar.demo.narrator import Narrator

@@ -62,7 +62,10 @@ class Evaluator:
         self.name = query.name
         self._step = query.step
         self._offset = offset
-        self._history = History(around.source, query.expr, query.step, schedule.lookback, query.max_series)
+        self._history = History(
+            around.source, query.expr, query.step, schedule.lookback, query.max_series,
+            min_samples=settings.min_steps,
+        )
         self._watch = Watch(schedule, query.direction)
         self._desk = FitDesk(around.executor, query.name, around.telemetry)
         self._export = Exporter(query.name, query.labels)
@@ -145,8 +148,8 @@ class Evaluator:
             at=at,
             sample_time=int(verdicts.times[-1]),
             series=series_table(labels, verdicts, self._watch.series.alarms),
-            states=count_states(verdicts, advance.present, self._watch.series.failed),
-            dropped=advance.dropped,
+            states=count_states(verdicts, self._watch.series.failed),
+            dropped={"max_series": advance.dropped},
         )
 
     def _fail(self, at: float, error: Exception) -> None:

@@ -1,6 +1,7 @@
 """Sends the fits of a query to where work runs, and brings the models back."""
 
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
@@ -13,12 +14,16 @@ from sidecar.export.telemetry import Telemetry
 log = structlog.get_logger()
 
 
+BUNDLE_SERIES = 256
+"""About how many series one call to the executor fits: starting a process for each would cost more than the fit."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Errand:
-    """A fit under way, and when it was sent, seconds of a clock that only goes forward."""
+    """Fits under way, and when they were sent, seconds of a clock that only goes forward."""
 
-    job: FitJob
-    future: Future[Models]
+    jobs: Sequence[FitJob]
+    future: Future[list[Models]]
     sent: float
 
 
@@ -31,28 +36,52 @@ class FitDesk:
         self._telemetry = telemetry
         self._under_way: list[Errand] = []
 
-    def send(self, jobs: list[FitJob]) -> None:
+    def send(self, jobs: Sequence[FitJob]) -> None:
         """Hands fits to the executor."""
-        for job in jobs:
+        for bundle in bundles(jobs):
             self._telemetry.fits.labels(self._query).inc()
-            self._under_way.append(Errand(job, self._executor.submit(job.run), time.perf_counter()))
+            self._under_way.append(Errand(bundle, self._executor.submit(run, bundle), time.perf_counter()))
 
     def collect(self, watch: Watch, at: float) -> None:
-        """Gives the models of the fits that have ended by now to the watch; a failed one is due again."""
+        """Gives the models of the fits that have ended by now to the watch; failed ones are due again."""
         ended = [errand for errand in self._under_way if errand.future.done()]
         self._under_way = [errand for errand in self._under_way if errand not in ended]
         for errand in ended:
             error = errand.future.exception()
             if error is None:
-                watch.install(errand.job, errand.future.result())
+                for job, models in zip(errand.jobs, errand.future.result(), strict=True):
+                    watch.install(job, models)
                 self._telemetry.fit_duration_seconds.labels(self._query).observe(time.perf_counter() - errand.sent)
                 self._telemetry.last_fit_timestamp_seconds.labels(self._query).set(at)
             else:
-                watch.abandon(errand.job)
+                for job in errand.jobs:
+                    watch.abandon(job)
                 self._telemetry.fit_failures.labels(self._query).inc()
-                log.error("fit failed", anomaly_name=self._query, series=len(errand.job.labels), error=str(error))
+                log.error("fit failed", anomaly_name=self._query, series=count(errand.jobs), error=str(error))
 
     def cancel(self) -> None:
         """Drops the fits that have not begun."""
         for errand in self._under_way:
             errand.future.cancel()
+
+
+def bundles(jobs: Sequence[FitJob]) -> Iterator[list[FitJob]]:
+    """The jobs in order, put together until a bundle has `BUNDLE_SERIES` series."""
+    bundle: list[FitJob] = []
+    for job in jobs:
+        bundle.append(job)
+        if count(bundle) >= BUNDLE_SERIES:
+            yield bundle
+            bundle = []
+    if bundle:
+        yield bundle
+
+
+def count(jobs: Sequence[FitJob]) -> int:
+    """Number of series that jobs fit."""
+    return sum(len(job.labels) for job in jobs)
+
+
+def run(jobs: Sequence[FitJob]) -> list[Models]:
+    """Does the fits, where the executor has work done."""
+    return [job.run() for job in jobs]
