@@ -72,14 +72,14 @@ def fit(
         settings: the query's.
 
     Returns:
-        A row per series; not fitted where fewer than `settings.min_steps` steps have features.
+        A row per series; not fitted where fewer than half of `settings.min_steps` steps have features.
     """
     del end
     models = Models.empty(len(values))
     features = rolling_features(values)
     for row, rows in enumerate(features):
         known = rows[~np.isnan(rows[:, 0])]
-        if len(known) + WARM_UP < settings.min_steps:
+        if len(known) + WARM_UP < settings.min_steps // 2:
             continue
         models.sub_sample[row] = models.forests.fit_row(row, known, int(seeds[row] % 2**32))
         models.fitted[row] = True

@@ -1,0 +1,224 @@
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from sidecar.config.schema import QueryConfig
+from sidecar.execution.local import LocalExecutor
+from sidecar.export.board import Board
+from sidecar.export.snapshot import QueryResult, State
+from sidecar.export.telemetry import Telemetry
+from sidecar.loop.evaluator import Evaluator, Surroundings
+from sidecar.prometheus.frame import LabelSet
+from sidecar.prometheus.source import BadQueryError, UnreachableError
+from tests.prometheus.memory_source import MemorySource
+
+STEP = 300
+NOW = 1_700_000_100
+QUERY = QueryConfig.model_validate(
+    {"name": "cpu", "expr": "cpu", "step": "5m", "fit_window": "2d", "fit_every": "6h", "min_history": "4h"}
+)
+
+
+def host(name: str) -> LabelSet:
+    return (("instance", name), ("job", "node"))
+
+
+def noise(seed: int, steps: int = 800, end: int = NOW) -> dict[int, float]:
+    """Samples of `steps` steps up to `end`."""
+    values = 0.3 + 0.03 * np.random.default_rng(seed).standard_normal(steps)
+    return {end - i * STEP: float(value) for i, value in enumerate(values)}
+
+
+class Bench:
+    """An evaluator over samples in memory, with what it publishes and counts."""
+
+    def __init__(self, samples: dict[LabelSet, dict[int, float]], executor: Executor, **query: Any) -> None:
+        self.source = MemorySource(samples)
+        self.registry = CollectorRegistry()
+        self.board = Board()
+        self.board.configure(["cpu"], staleness=300)
+        config = QUERY.model_copy(update=query)
+        around = Surroundings(self.source, executor, self.board, Telemetry(self.registry, "test"))
+        self.evaluator = Evaluator(config, 0, around)
+
+    def evaluate(self, at: float) -> QueryResult:
+        self.evaluator.evaluate(at)
+        return self.board.snapshot.results["cpu"]
+
+    def counted(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"anomaly_sidecar_{name}", {"anomaly_name": "cpu", **labels})
+
+
+def warm(samples: dict[LabelSet, dict[int, float]], **query: Any) -> Bench:
+    """A bench whose models have been fitted and are in use at NOW."""
+    bench = Bench(samples, LocalExecutor(), **query)
+    for at in (NOW, NOW + 1, NOW + 2):
+        bench.evaluate(at)
+    return bench
+
+
+def gauge(result: QueryResult, name: str) -> dict[str, float]:
+    values = result.series.gauges[name].tolist()
+    return {dict(labels)["instance"]: value for labels, value in zip(result.series.labels, values, strict=True)}
+
+
+def test_the_first_evaluation_has_no_models_yet_and_shows_nothing() -> None:
+    result = Bench({host("a"): noise(1)}, LocalExecutor()).evaluate(NOW)
+    assert result.series.labels == ()
+    assert result.states[State.WARMING] == 1
+
+
+def test_a_series_is_scored_with_the_labels_of_its_source_and_the_name_of_the_query() -> None:
+    result = warm({host("a"): noise(1)}).evaluate(NOW + 30)
+    assert result.series.labels == ((("anomaly_name", "cpu"), *host("a")),)
+    assert gauge(result, "anomaly_flag") == {"a": 0}
+    assert 0 < gauge(result, "anomaly_score")["a"] < 1
+    assert result.states[State.OK] == 1
+    assert result.sample_time == NOW
+
+
+def test_the_series_that_goes_wrong_is_flagged_counted_and_logged() -> None:
+    samples = {host("a"): noise(1), host("b"): noise(2)}
+    bench = warm(samples)
+    samples[host("a")][NOW + STEP] = 0.3
+    samples[host("b")][NOW + STEP] = 9.0
+    with capture_logs() as logs:
+        result = bench.evaluate(NOW + STEP)
+    assert gauge(result, "anomaly_flag") == {"a": 0, "b": 1}
+    assert gauge(result, "anomaly_start_timestamp_seconds")["b"] == NOW + STEP
+    assert np.isnan(gauge(result, "anomaly_start_timestamp_seconds")["a"])
+    assert bench.counted("alarms_total") == 1
+    [line] = [line for line in logs if line["event"] == "anomaly"]
+    assert (line["instance"], line["value"], line["anomaly_name"]) == ("b", 9.0, "cpu")
+    assert line["score"] >= 1
+
+
+def test_a_flood_of_anomalies_is_logged_in_few_lines() -> None:
+    samples = {host(f"h{i:02}"): noise(i) for i in range(25)}
+    bench = warm(samples)
+    for points in samples.values():
+        points[NOW + STEP] = 9.0
+    with capture_logs() as logs:
+        bench.evaluate(NOW + STEP)
+    alarms = bench.counted("alarms_total")
+    assert alarms is not None
+    assert alarms > 20
+    assert [line["event"] for line in logs].count("anomaly") == 20
+    assert (logs[-1]["event"], logs[-1]["series"]) == ("further anomalies", alarms - 20)
+
+
+def test_without_a_new_step_prometheus_is_not_asked_and_the_result_is_fresh() -> None:
+    bench = warm({host("a"): noise(1)})
+    asked = len(bench.source.asked)
+    before, after = bench.evaluate(NOW + 30), bench.evaluate(NOW + 60)
+    assert len(bench.source.asked) == asked
+    assert after.at == NOW + 60
+    assert after.series is before.series
+
+
+def test_a_tick_fetches_the_new_step_and_nothing_else() -> None:
+    bench = warm({host("a"): noise(1, end=NOW + 2 * STEP)})
+    bench.evaluate(NOW + STEP)
+    assert bench.source.asked[-1] == (NOW + STEP, NOW + STEP)
+
+
+def test_a_new_series_is_warming_until_it_has_its_history_and_a_vanished_one_leaves() -> None:
+    samples = {host("old"): noise(1, end=NOW + 100 * STEP)}
+    bench = warm(samples)
+    samples[host("new")] = noise(3, steps=80, end=NOW + 80 * STEP)
+    at, warming = NOW, 0
+    while at < NOW + 80 * STEP:
+        at += STEP
+        result = bench.evaluate(at)
+        if result.states[State.WARMING]:
+            warming += 1
+            assert set(gauge(result, "anomaly_flag")) == {"old"}
+    assert 4 * 3600 // STEP <= warming <= 4 * 3600 // STEP + 2
+    assert set(gauge(result, "anomaly_flag")) == {"old", "new"}
+    assert set(gauge(bench.evaluate(at + STEP), "anomaly_flag")) == {"old"}
+
+
+def test_an_offset_keeps_a_distance_from_now() -> None:
+    bench = warm({host("a"): noise(1)})
+    bench.evaluator._offset = STEP
+    assert Bench({host("a"): noise(1)}, LocalExecutor()).evaluate(NOW + STEP - 1).sample_time == NOW
+
+
+@pytest.mark.parametrize(
+    ("error", "up"),
+    [(UnreachableError("connection refused"), 0.0), (BadQueryError('parse error: unexpected "}"'), 1.0)],
+)
+def test_a_failure_is_counted_logged_and_shown_and_the_last_result_stays(error: Exception, up: float) -> None:
+    bench = warm({host("a"): noise(1)})
+    before = bench.board.snapshot.results["cpu"]
+    assert not isinstance(error, type(None))
+    bench.source.failures = [error]  # type: ignore[list-item]
+    with capture_logs() as logs:
+        result = bench.evaluate(NOW + STEP)
+    assert result is before
+    assert bench.board.snapshot.failures["cpu"].reason == str(error)
+    assert bench.counted("evaluation_failures_total") == 1
+    assert bench.registry.get_sample_value("anomaly_sidecar_prometheus_up") == up
+    assert logs == [
+        {"event": "evaluation failed", "error": str(error), "log_level": "error", "anomaly_name": "cpu"}
+    ]
+
+
+def test_what_the_source_warns_of_is_logged() -> None:
+    bench = Bench({host("a"): noise(1)}, LocalExecutor())
+    bench.source.warnings = ("one store did not answer",)
+    with capture_logs() as logs:
+        bench.evaluate(NOW)
+    assert {"one store did not answer"} == {line["warning"] for line in logs if "warning" in line}
+
+
+def test_a_defect_is_logged_with_its_traceback_and_the_next_evaluation_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = warm({host("a"): noise(1, end=NOW + 5 * STEP)})
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(bench.evaluator._watch, "advance", lambda _frame: 1 / 0)
+        bench.evaluate(NOW + STEP)
+    assert any(line.get("exc_info") for line in logs)
+    assert bench.evaluate(NOW + 2 * STEP).sample_time == NOW + 2 * STEP
+
+
+def test_series_that_would_collide_are_an_error_of_the_query() -> None:
+    samples = {(("__name__", "a"), ("instance", "x")): noise(1), (("__name__", "b"), ("instance", "x")): noise(2)}
+    bench = Bench(samples, LocalExecutor())
+    bench.evaluator.evaluate(NOW)
+    assert "2 series would all be exported" in bench.board.snapshot.failures["cpu"].reason
+
+
+class Broken(Executor):
+    """Fails every call."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        del fn, args, kwargs
+        future: Future[Any] = Future()
+        future.set_exception(MemoryError("the worker process died"))
+        return future
+
+
+def test_a_failed_fit_is_counted_shown_as_error_and_tried_again() -> None:
+    bench = Bench({host("a"): noise(1, end=NOW + STEP)}, Broken())
+    bench.evaluate(NOW)
+    with capture_logs() as logs:
+        result = bench.evaluate(NOW + STEP)
+    assert result.states[State.ERROR] == 1
+    assert bench.counted("fit_failures_total") == 1
+    assert bench.counted("fits_total") == 2
+    assert [line["event"] for line in logs] == ["fit failed"]
+
+
+def test_nothing_is_published_after_the_end() -> None:
+    bench = warm({host("a"): noise(1)})
+    before = bench.board.snapshot
+    bench.evaluator.close()
+    bench.evaluator.evaluate(NOW + 30)
+    assert bench.board.snapshot is before
