@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sidecar import __version__
+from sidecar.cli import main
+
+VALID = "prometheus: {url: http://localhost:9090}\nqueries:\n  - {name: cpu, expr: cpu}\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(VALID)
+    return path
+
+
+def test_version() -> None:
+    assert __version__ in CliRunner().invoke(main, ["--version"]).output
+
+
+def test_a_valid_file_passes(config: Path) -> None:
+    result = CliRunner().invoke(main, ["check-config", f"--config.file={config}"])
+    assert result.exit_code == 0
+    assert "1 quer" in result.output
+
+
+def test_all_errors_of_a_file_are_told_with_their_place(config: Path) -> None:
+    config.write_text(VALID.replace("expr: cpu", "expr: anomaly_score, step: 5 minutes, color: red"))
+    result = CliRunner().invoke(main, ["check-config", f"--config.file={config}"])
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{config}:3: queries[0].") for line in lines)
+
+
+def test_a_missing_file_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["run", f"--config.file={tmp_path / 'none.yaml'}"])
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("arguments", [["run", "--no-such-flag"], ["demo", "--exit-after=soon"], ["fly"]])
+def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
+    assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+def test_an_address_in_use_is_told(config: Path) -> None:
+    result = CliRunner().invoke(main, ["run", f"--config.file={config}", "--web.listen-address=nowhere"])
+    assert result.exit_code == 1
