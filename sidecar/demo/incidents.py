@@ -59,7 +59,7 @@ SCRIPT = (
     Incident("batch-1:9100", "a job crashes and restarts", 160 * MINUTE, 100 * MINUTE, _crash_loop),
     Incident("db-2:9100", "the database hangs", 5 * HOUR, 90 * MINUTE, _hang),
     Incident("cache-1:9100", "a cache leaks and collects ever more", 8 * HOUR, 3 * HOUR, _leak),
-    Incident("api-2:9100", "the scheduler thrashes", 13 * HOUR, 2 * HOUR, _thrashing),
+    Incident("api-1:9100", "the scheduler thrashes", 13 * HOUR, 2 * HOUR, _thrashing),
 )
 """In the order of their onsets."""
 

@@ -46,17 +46,14 @@ class Host:
 
 
 HOSTS = (
-    Host("api-1:9100", 1, idle=0.14, load=0.26, peak_hour=14.5, deploy=0.01),
-    Host("api-2:9100", 2, idle=0.15, load=0.25, peak_hour=14.5, deploy=0.01),
+    Host("api-1:9100", 2, idle=0.15, load=0.25, peak_hour=14.5, deploy=0.01),
     Host("batch-1:9100", 3, idle=0.08, load=0.03, peak_hour=2, cron_every=HOUR, cron_load=0.3, cron_length=900),
-    Host("batch-2:9100", 4, idle=0.07, load=0.02, peak_hour=2, cron_every=2 * HOUR, cron_load=0.4, cron_length=1800),
     Host("cache-1:9100", 5, idle=0.10, load=0.12, peak_hour=15),
     Host("db-1:9100", 6, idle=0.22, load=0.20, peak_hour=15, cron_every=HOUR, cron_load=0.08),
     Host("db-2:9100", 7, idle=0.20, load=0.18, peak_hour=15, cron_every=HOUR, cron_load=0.08),
     Host("web-1:9100", 8, idle=0.12, load=0.34, peak_hour=14, deploy=0.015),
     Host("web-2:9100", 9, idle=0.12, load=0.33, peak_hour=14, deploy=0.015),
     Host("web-3:9100", 48, idle=0.13, load=0.34, peak_hour=14, deploy=0.015),
-    Host("web-4:9100", 11, idle=0.12, load=0.35, peak_hour=14, deploy=0.015),
 )
 """In ascending order of their names, as Prometheus answers."""
 
