@@ -10,6 +10,8 @@ FEWEST_STEPS = 60
 """Fewer points of a window leave nothing to learn a tail from."""
 MOST_STEPS = 4 * 11_000
 """What four full range requests return; more per series is refused, not served slowly."""
+MOST_STEPS_A_TIME = 10
+"""Steps that one evaluation may bring: with more, most of them would never be seen as the newest."""
 USUAL_STEPS = 2_016
 """A week in steps of five minutes."""
 
@@ -31,12 +33,12 @@ def loop_faults(loop: LoopTiming) -> Iterator[Fault]:
 
 def timing_faults(timing: Timing, interval: int | None) -> Iterator[Fault]:
     """Faults of a query's durations; `interval` is the seconds between evaluations, where it is known."""
-    if interval is not None and interval > timing.step:
-        step, every = _written(timing.step, interval)
-        yield (
-            "step",
-            f"{step} is shorter than evaluation_interval, {every}, and would skip steps: write {every} or more",
+    if interval is not None and interval > MOST_STEPS_A_TIME * timing.step:
+        step, every, longer = _written(timing.step, interval, -(-interval // MOST_STEPS_A_TIME))
+        message = (
+            f"{step} passes more than {MOST_STEPS_A_TIME} times in evaluation_interval, {every}: write {longer} or more"
         )
+        yield "step", message
     yield from _window_faults(timing)
     yield from _history_faults(timing)
     if timing.fit_every < timing.step:

@@ -21,7 +21,7 @@ _ADVICE = {
     "cannot start any token": "put the value in quotes, and indent with spaces, never with tabs",
     "mapping values are not allowed": "put the value in quotes if it contains a colon, or mend the indentation",
     "undefined alias": "put the value in quotes if its * is literal",
-    "expected a single document": "keep one document per file: remove the --- in the middle",
+    "found another document": "keep one document per file: remove the --- in the middle",
     "expected <block end>": "mend the indentation, or put the value in quotes",
     "could not find expected ':'": "write a colon and a space after the key, or mend the indentation",
     "end of stream": "close the quote or bracket that is open",
@@ -73,7 +73,9 @@ def read_document(text: str, environ: Mapping[str, str]) -> Document:
 
 def _advice(problem: str) -> str:
     """YAML's complaint without the text it quotes, which may be a secret, and what to do about it."""
-    complaint = re.sub(r"\s*(['\"]).*\1", "", problem, flags=re.DOTALL) if "':'" not in problem else problem
+    complaint = (
+        re.sub(r"(, but found)?\s*(['\"]).*\2", "", problem, flags=re.DOTALL) if "':'" not in problem else problem
+    )
     advice = next((advice for sign, advice in _ADVICE.items() if sign in problem), "mend the YAML here")
     return f"is not valid YAML, {complaint}: {advice}"
 
@@ -91,7 +93,7 @@ class _Reader:
     def read(self, node: yaml.Node, path: Path) -> object:
         self.values += 1
         if self.values > _MOST_VALUES:
-            raise DocumentError(node.start_mark.line + 1, f"grows beyond {_MOST_VALUES} values: use fewer aliases")
+            raise DocumentError(node.start_mark.line + 1, f"has more than {_MOST_VALUES} values: use fewer aliases")
         if len(path) > _DEEPEST:
             raise DocumentError(node.start_mark.line + 1, f"is nested more than {_DEEPEST} deep: remove the surplus")
         self.lines.setdefault(path, node.start_mark.line + 1)

@@ -57,8 +57,8 @@ def _checked(text: str) -> promql.Expr | None:
     own = _own_by_words(text, bare) if tree is None else _own_by_tree(tree)
     if own is not None:
         raise ValueError(
-            f"selects the sidecar's own {own}, and would score its own scores: select the metric they are made of, "
-            'or add anomaly_name="" to a selector that names no metric'
+            f"selects the sidecar's own {own}, and would score its own scores: "
+            'select the metric behind them; where a selector names no metric, add anomaly_name=""'
         )
     return tree
 
@@ -123,11 +123,9 @@ def _own_by_matchers(matchers: Iterable[promql.Matcher]) -> str | None:
 
 
 def _accepts(matcher: promql.Matcher, value: str) -> bool:
-    if matcher.op in {promql.MatchOp.Equal, promql.MatchOp.NotEqual}:
-        agrees, positive = matcher.value == value, promql.MatchOp.Equal
-    else:
-        agrees, positive = _matches(matcher.value, value), promql.MatchOp.Re
-    return agrees is (matcher.op is positive)
+    exact = matcher.op in (promql.MatchOp.Equal, promql.MatchOp.NotEqual)
+    agrees = matcher.value == value if exact else _matches(matcher.value, value)
+    return agrees == (matcher.op in (promql.MatchOp.Equal, promql.MatchOp.Re))
 
 
 def _matches(pattern: str, value: str) -> bool:

@@ -208,7 +208,7 @@ def _proxy_url(text: str) -> str:
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"(?<=://)([^/@:]*):[^@]*@", r"\1:<secret>@", url)
+    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:<secret>@", url)
 
 
 def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
