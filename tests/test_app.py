@@ -99,7 +99,7 @@ def test_it_is_not_ready_before_every_query_was_attempted_and_ready_though_prome
 
 
 def test_a_reload_keeps_what_is_the_same_and_drops_what_is_gone(source: str, clock: ManualClock) -> None:
-    texts = [config_text(source), config_text(source) + SECOND, config_text(source).replace("12h", "6h")]
+    texts = [config_text(source), config_text(source) + SECOND, config_text(source).replace("fit_every: 1d", "fit_every: 6h")]
     with running(lambda: parse(texts[0], "demo", {}), clock) as sidecar:
         until(lambda: sidecar.not_ready() is None)
         loops = dict(sidecar._scheduler.loops)
