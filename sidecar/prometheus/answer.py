@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.source import BadAnswerError, BadQueryError, RangeResult
 
-_EXCERPT = 200
+_EXCERPT = 200  # bytes of a body, in a message
+_LONGEST = 1000  # characters of someone else's text, in a message
 _GRID_TOLERANCE = 1e-3  # timestamps have milliseconds
 
 
@@ -29,7 +30,7 @@ def read_envelope(body: bytes) -> dict[str, Any]:
     if not isinstance(envelope, dict) or envelope.get("status") not in ("success", "error"):
         raise BadAnswerError(f'not an answer of the Prometheus API, "status" is missing: {excerpt(body)}')
     if envelope["status"] == "error":
-        raise BadQueryError(f"{envelope.get('errorType', 'error')}: {envelope.get('error', 'no message')}")
+        raise BadQueryError(_shortened(f"{envelope.get('errorType', 'error')}: {envelope.get('error', 'no message')}"))
     return envelope
 
 
@@ -48,8 +49,10 @@ def read_range(body: bytes, start: int, end: int, step: int) -> RangeResult:
         labels, order = _sorted_labels(entry["metric"] for entry in series)
         values = _samples([series[row]["values"] for row in order], start, end, step)
         warnings, infos = _texts(envelope, "warnings"), _texts(envelope, "infos")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadAnswerError(f"not a range of the Prometheus API ({type(error).__name__}: {error})") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise BadAnswerError(
+            _shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})")
+        ) from error
     samples = sum(len(entry["values"]) for entry in series)
     return RangeResult(Frame(labels, start, step, values), warnings, infos, samples=samples, size=len(body))
 
@@ -90,7 +93,13 @@ def _label_set(metric: Mapping[str, str]) -> LabelSet:
 
 def describe(labels: LabelSet) -> str:
     """Write a label set as PromQL does."""
-    return "{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels) + "}"
+    return _shortened(
+        "{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels) + "}"
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def _samples(rows: list[list[Any]], start: int, end: int, step: int) -> NDArray[np.float64]:
@@ -106,8 +115,10 @@ def _samples(rows: list[list[Any]], start: int, end: int, step: int) -> NDArray[
 
 
 def _columns(times: NDArray[np.float64], start: int, end: int, step: int) -> NDArray[np.int64]:
-    columns = np.rint((times - start) / step)
-    off = ~(np.abs(start + columns * step - times) <= _GRID_TOLERANCE) | (times < start - 0.5) | (times > end + 0.5)
+    with np.errstate(invalid="ignore", over="ignore"):  # nan and inf are off the grid, too
+        columns = np.rint((times - start) / step)
+        distance = np.abs(start + columns * step - times)
+    off = ~(distance <= _GRID_TOLERANCE) | (times < start - 0.5) | (times > end + 0.5)
     if off.any():
         raise BadAnswerError(f"a sample at {times[off][0]:.3f}, asked for {start} to {end} by {step} s")
     return columns.astype(np.int64)

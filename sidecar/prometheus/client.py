@@ -8,12 +8,14 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from itertools import count
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.adapters import DEFAULT_POOLSIZE
+from urllib3.exceptions import HTTPError
 
+from sidecar import __version__
+from sidecar.config.connection import PrometheusConfig
+from sidecar.prometheus import access
 from sidecar.prometheus.answer import excerpt, read_envelope, read_range
 from sidecar.prometheus.frame import join
 from sidecar.prometheus.source import (
@@ -41,29 +43,20 @@ class PrometheusClient:
     """A client of one Prometheus, for any number of threads.
 
     Args:
-        url: where the server is, with its route prefix.
-        timeout: seconds one request may take in all, waiting for its turn and retries included.
-        max_concurrent_requests: requests in flight at once.
+        config: where the server is, how it lets us in, and the limits that are kept to; its timeout is for one
+            request in all, waiting for its turn and retries included.
         max_body: bytes of an answer, uncompressed, that are read at most.
         backoff: seconds before the first retry; each further one waits about twice as long.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        timeout: float = 30.0,
-        max_concurrent_requests: int = 4,
-        max_body: int = 64 << 20,
-        backoff: float = 0.25,
-    ) -> None:
-        self._url = url.rstrip("/")
-        self._shown = _without_credentials(self._url)
-        self._timeout = timeout
+    def __init__(self, config: PrometheusConfig, *, max_body: int = 64 << 20, backoff: float = 0.25) -> None:
+        self._config = config
+        self._url = config.url
+        self._timeout = config.timeout
         self._max_body = max_body
         self._backoff = backoff
-        self._turn = threading.BoundedSemaphore(max_concurrent_requests)
-        self._session = _session(max(max_concurrent_requests, DEFAULT_POOLSIZE))
+        self._turn = threading.BoundedSemaphore(config.max_concurrent_requests)
+        self._session = _session(config)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._in_flight: set[Exchange] = set()
@@ -81,12 +74,18 @@ class PrometheusClient:
             parts.append(part)
         return _joined(parts)
 
+    @property
+    def in_flight(self) -> int:
+        """Number of requests that wait for their answer."""
+        return len(self._in_flight)
+
     def close(self) -> None:
         """Give up whatever is in flight or waiting, from any thread; later queries raise `StoppedError`."""
         self._stop.set()
         with self._lock:
             for exchange in self._in_flight:
                 exchange.cut()
+        self._session.close()
 
     def _range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
         form = {
@@ -106,14 +105,15 @@ class PrometheusClient:
     def _post(self, path: str, form: Mapping[str, str]) -> tuple[bytes, int]:
         """Return the body of the answer and the number of requests it took."""
         deadline = time.monotonic() + self._timeout
-        for attempt in count(1):
+        attempt = 1
+        while True:
             try:
                 return self._attempt(path, form, deadline), attempt
             except PrometheusError as error:
                 error.requests = attempt
                 if not self._may_retry(error, attempt, deadline):
                     raise
-        raise AssertionError("unreachable: count has no end")
+            attempt += 1
 
     def _may_retry(self, error: PrometheusError, attempt: int, deadline: float) -> bool:
         """Wait for the next attempt, if there is one: as long as the server asked for, else exponentially longer."""
@@ -140,7 +140,7 @@ class PrometheusClient:
                 if self._stop.is_set():
                     raise StoppedError("closed")
                 body = self._send(path, form, seconds)
-            except (requests.RequestException, OSError) as error:
+            except (requests.RequestException, HTTPError, OSError) as error:
                 raise self._failure(error, exchange) from error
             finally:
                 with self._lock:
@@ -150,10 +150,16 @@ class PrometheusClient:
         return body
 
     def _send(self, path: str, form: Mapping[str, str], seconds: float) -> bytes:
-        # A redirect is an answer like any other: followed, it might carry our credentials elsewhere.
-        with self._session.post(
-            self._url + path, data=form, stream=True, allow_redirects=False, timeout=seconds
-        ) as response:
+        response = self._session.post(
+            self._url + path,
+            data=form,
+            headers=access.headers(self._config),
+            verify=access.verification(self._config.tls_config),
+            cert=access.certificate(self._config.tls_config),
+            timeout=seconds,
+            stream=True,
+        )
+        with response:
             body = self._read(response)
         if response.status_code != HTTPStatus.OK:
             raise _refusal(response, body)
@@ -173,26 +179,36 @@ class PrometheusClient:
         if self._stop.is_set():
             return StoppedError("closed while a request was in flight")
         if exchange.was_cut or isinstance(error, requests.Timeout):
-            return UnreachableError(f"{self._shown}: no whole answer within {self._timeout:g} s")
+            return UnreachableError(f"{self._url}: no whole answer within {self._timeout:g} s")
         if isinstance(error, requests.exceptions.ContentDecodingError):
-            return BadAnswerError(f"{self._shown}: the answer cannot be decompressed: {error}")
+            return BadAnswerError(f"{self._url}: the answer cannot be decompressed: {error}")
         while error.__context__ is not None:  # the first cause says most in the fewest words
             error = error.__context__
-        return UnreachableError(f"{self._shown}: {error or type(error).__name__}")
+        return UnreachableError(f"{self._url}: {error or type(error).__name__}")
 
 
-def _session(connections: int) -> requests.Session:
-    session = requests.Session()
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Take a redirect for an answer like any other: followed, it might carry our credentials elsewhere."""
+
+
+def _session(config: PrometheusConfig) -> requests.Session:
+    session = _Session()
     session.trust_env = False  # what we send, and through which proxy, is said in our configuration alone
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = Adapter(pool_connections=connections, pool_maxsize=connections)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
+    session.headers["User-Agent"] = f"prometheus-anomaly-sidecar/{__version__}"
+    if config.proxy_url is not None:
+        session.proxies = {"http": config.proxy_url, "https": config.proxy_url}
+    session.mount("http://", Adapter(config.max_concurrent_requests))
+    session.mount("https://", Adapter(config.max_concurrent_requests, config.tls_config.server_name))
     return session
 
 
 def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what is no URL"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
@@ -230,7 +246,7 @@ def _retry_after(header: str | None) -> float | None:
         return float(header)
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

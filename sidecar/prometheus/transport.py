@@ -1,15 +1,24 @@
 """HTTP with a deadline for the whole exchange: a server that sends a byte a second cannot hold us."""
 
+import os
 import socket
 import threading
 from contextlib import suppress
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+class SupportsFileno(Protocol):
+    """A socket, plain or of TLS."""
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        ...
 
 
 class Exchange:
@@ -31,30 +40,34 @@ class Exchange:
         _current.reset(self._token)
         self._timer.cancel()
         with self._lock:
-            self._socket = None
+            self._let_go()
 
-    def hold(self, connected: socket.socket) -> None:
-        """Remember the socket that the exchange runs on."""
+    def hold(self, connected: SupportsFileno) -> None:
+        """Take hold of the connection that the exchange runs on: of a copy, for TLS takes the socket over."""
         with self._lock:
-            self._socket = connected
+            self._let_go()
+            self._socket = socket.socket(fileno=os.dup(connected.fileno()))
             if self.was_cut:
-                _shut(connected)
+                self._shut()
 
     def cut(self) -> None:
-        """End the exchange: whoever reads from its socket finds the end of the stream."""
+        """End the exchange: whoever reads from its connection finds the end of the stream."""
         with self._lock:
             self.was_cut = True
-            if self._socket is not None:
-                _shut(self._socket)
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # the other side may have been faster
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _let_go(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 _current: ContextVar[Exchange] = ContextVar("exchange")
-
-
-def _shut(connected: socket.socket) -> None:
-    with suppress(OSError):  # the other side may have been faster
-        # The plain socket's method: that of a TLS socket takes the cipher from under the thread that reads.
-        socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
 class _Connection(HTTPConnection):
@@ -64,6 +77,11 @@ class _Connection(HTTPConnection):
 
 
 class _TLSConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()  # the handshake comes next
+        _current.get().hold(connected)
+        return connected
+
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
         _current.get().hold(self.sock)
         return super().getresponse()
@@ -78,16 +96,25 @@ class _TLSPool(HTTPSConnectionPool):
 
 
 class Adapter(HTTPAdapter):
-    """Sends requests over connections that the current `Exchange` can cut."""
+    """Sends requests over connections that the current `Exchange` can cut.
+
+    Args:
+        connections: how many are kept open.
+        server_name: the name the server's certificate must have, where it is not the host's.
+    """
+
+    def __init__(self, connections: int, server_name: str | None = None) -> None:
+        self._names = {} if server_name is None else {"server_hostname": server_name, "assert_hostname": server_name}
+        super().__init__(pool_connections=1, pool_maxsize=connections)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **keywords: object) -> None:  # noqa: FBT001, FBT002 - the base class's signature
         """Make the pools of direct connections."""
-        super().init_poolmanager(connections, maxsize, block, **keywords)
+        super().init_poolmanager(connections, maxsize, block, **self._names, **keywords)
         _watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **keywords: object) -> PoolManager:
         """Make the pools of connections through a proxy."""
-        manager: PoolManager = super().proxy_manager_for(proxy, **keywords)
+        manager: PoolManager = super().proxy_manager_for(proxy, **self._names, **keywords)
         _watch(manager)
         return manager
 

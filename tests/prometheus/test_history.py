@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.history import Advance, History
@@ -241,10 +242,18 @@ def test_frame_cannot_be_written_to() -> None:
         frame.values[0, 0] = 1.0
 
 
-names = st.text("abcdefgh", min_size=1, max_size=2)
-times = st.integers(-30, 60)
-numbers = st.floats(-1e6, 1e6)
-points = st.dictionaries(times, numbers | st.just(np.nan), max_size=60)
+FIRST, LAST = -30, 60
+
+
+def sampled(present: int, missing: int) -> dict[int, float]:
+    """Samples at the steps whose bit is set in `present`; those also set in `missing` are NaN."""
+    steps = [step for step in range(FIRST, LAST + 1) if present >> (step - FIRST) & 1]
+    return {at(step): np.nan if missing >> (step - FIRST) & 1 else step / 7 for step in steps}
+
+
+bits = st.integers(0, 2 ** (LAST + 1 - FIRST) - 1)
+names = st.text("abcdefgh", min_size=1, max_size=2).map(series)
+moments = st.lists(st.integers(0, LAST), min_size=1, max_size=12).map(sorted)
 
 
 def advanced(held: History, steps: Iterable[int]) -> Advance:
@@ -254,32 +263,26 @@ def advanced(held: History, steps: Iterable[int]) -> Advance:
 
 
 @given(
-    st.dictionaries(names, points, max_size=8),
-    st.lists(st.integers(0, 60), min_size=1, max_size=25).map(sorted),
-    st.integers(1, 20),
-    st.integers(1, 40),
+    st.dictionaries(names, st.builds(sampled, bits, bits), max_size=6), moments, st.integers(1, 20), st.integers(1, 40)
 )
 def test_going_on_equals_a_fresh_fill(
-    drawn: dict[str, dict[int, float]], steps: list[int], length: int, budget: int
+    samples: dict[LabelSet, dict[int, float]], steps: list[int], length: int, budget: int
 ) -> None:
-    samples = {series(name): {at(k): value for k, value in found.items()} for name, found in drawn.items()}
     source = MemorySource(samples)
     on = advanced(history(source, length, samples_per_request=budget), steps).frame
     fresh = history(source, length).advance(at(steps[-1])).frame
-    finite = [labels for labels, row in zip(fresh.labels, fresh.values, strict=True) if np.isfinite(row).any()]
-    held = [labels for labels, row in zip(on.labels, on.values, strict=True) if np.isfinite(row).any()]
-    assert held == finite
-    rows = [on.labels.index(labels) for labels in finite]
-    np.testing.assert_array_equal(on.values[rows], fresh.values[[fresh.labels.index(labels) for labels in finite]])
+    assert with_samples(on)[0] == with_samples(fresh)[0]
+    np.testing.assert_array_equal(with_samples(on)[1], with_samples(fresh)[1])
     assert list(on.labels) == sorted(on.labels)
 
 
-@given(
-    st.dictionaries(names, st.dictionaries(times, numbers, max_size=60), min_size=6, max_size=12),
-    st.lists(st.integers(0, 60), min_size=1).map(sorted),
-)
-def test_limits_hold(drawn: dict[str, dict[int, float]], steps: list[int]) -> None:
-    samples = {series(name): {at(k): value for k, value in found.items()} for name, found in drawn.items()}
+def with_samples(frame: Frame) -> tuple[list[LabelSet], NDArray[np.float64]]:
+    found = np.isfinite(frame.values).any(axis=1)
+    return [frame.labels[row] for row in np.flatnonzero(found)], frame.values[found]
+
+
+@given(st.dictionaries(names, st.builds(sampled, bits, st.just(0)), min_size=6, max_size=12), moments)
+def test_limits_hold(samples: dict[LabelSet, dict[int, float]], steps: list[int]) -> None:
     held = history(MemorySource(samples), 20, 3, forget=4, min_samples=2)
     advance = advanced(held, steps)
     answered = sum(at(steps[-1]) in found for found in samples.values())

@@ -1,0 +1,51 @@
+"""Real servers for tests; each is killed when its test ends."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.real.processes import Server
+from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer
+
+S = TypeVar("S", bound=Server)
+
+
+def _starter(kind: Callable[..., S], directory: Path, started: list[Server]) -> Callable[..., S]:
+    numbers = count()
+
+    def start(*args: object, **keywords: object) -> S:
+        server = kind(directory / f"{kind.__name__}-{next(numbers)}", *args, **keywords)
+        started.append(server)
+        server.start()
+        return server
+
+    return start
+
+
+@pytest.fixture
+def started() -> Iterator[list[Server]]:
+    servers: list[Server] = []
+    yield servers
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def prometheus_server(tmp_path: Path, started: list[Server]) -> Callable[..., PrometheusServer]:
+    """Starts a Prometheus; the arguments are those of `PrometheusServer` after the directory."""
+    return _starter(PrometheusServer, tmp_path, started)
+
+
+@pytest.fixture
+def alertmanager(tmp_path: Path, started: list[Server]) -> Callable[..., AlertmanagerServer]:
+    """Starts an Alertmanager; the arguments are those of `AlertmanagerServer` after the directory."""
+    return _starter(AlertmanagerServer, tmp_path, started)
+
+
+@pytest.fixture
+def node_exporter(tmp_path: Path, started: list[Server]) -> Callable[..., NodeExporter]:
+    """Starts a node_exporter."""
+    return _starter(NodeExporter, tmp_path, started)

@@ -1,0 +1,157 @@
+"""The client and the history against a real Prometheus."""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from sidecar.config.connection import PrometheusConfig
+from sidecar.prometheus.client import PrometheusClient
+from sidecar.prometheus.history import History
+from sidecar.prometheus.source import BadAnswerError, BadQueryError, StoppedError, UnreachableError
+from tests.real.processes import wait_until
+from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer, openmetrics
+
+pytestmark = pytest.mark.real
+
+STEP = 60
+END = 1_700_000_040
+STEPS = 300
+HOSTS = ("i-1", 'we"ird\\\n', "i-3")
+
+StartPrometheus = Callable[..., PrometheusServer]
+
+
+def value(host: int, step: int) -> float:
+    return host + step / 1000
+
+
+def history() -> str:
+    points = [
+        ({"instance": name, "job": "node"}, END + (step - STEPS + 1) * STEP, value(host, step))
+        for host, name in enumerate(HOSTS)
+        for step in range(STEPS)
+    ]
+    return openmetrics(cpu=points, other=points)
+
+
+@pytest.fixture
+def server(prometheus_server: StartPrometheus) -> PrometheusServer:
+    return prometheus_server(history(), flags=["--query.lookback-delta=30s"])
+
+
+def client_of(server: PrometheusServer, timeout: int = 10) -> PrometheusClient:
+    return PrometheusClient(PrometheusConfig(url=server.url, timeout=timeout))
+
+
+def test_all_samples_come_back(server: PrometheusServer) -> None:
+    result = client_of(server).query_range("cpu", END - (STEPS - 1) * STEP, END, STEP)
+    names = sorted(HOSTS)
+    assert result.frame.labels == tuple((("instance", name), ("job", "node")) for name in names)
+    expected = [[value(HOSTS.index(name), step) for step in range(STEPS)] for name in names]
+    np.testing.assert_array_equal(result.frame.values, expected)
+    assert (result.requests, result.samples) == (1, len(HOSTS) * STEPS)
+
+
+def test_more_points_than_one_answer_holds(server: PrometheusServer) -> None:
+    start = END - 25_000 * STEP
+    result = client_of(server).query_range("cpu", start, END, STEP)
+    assert result.requests == 3
+    assert result.frame.values.shape == (3, 25_001)
+    assert np.isfinite(result.frame.values).sum() == len(HOSTS) * STEPS
+
+
+def test_history_follows_the_server(server: PrometheusServer) -> None:
+    source = client_of(server)
+    on = History(source, "cpu", STEP, 100, 10, samples_per_request=60)
+    for end in (END - 70 * STEP, END - 69 * STEP, END - 20 * STEP, END):
+        advance = on.advance(end)
+    fresh = History(source, "cpu", STEP, 100, 10).advance(END)
+    assert advance.frame.labels == fresh.frame.labels
+    np.testing.assert_array_equal(advance.frame.values, fresh.frame.values)
+    assert np.isfinite(fresh.frame.values).all()
+
+
+@pytest.mark.parametrize("expr", ["cpu{", "sum(", "nonsense(cpu)"])
+def test_bad_query_is_told_in_the_servers_words(server: PrometheusServer, expr: str) -> None:
+    with pytest.raises(BadQueryError, match=r"bad_data: .*(parse error|unknown function)") as raised:
+        client_of(server).query_range(expr, END, END, STEP)
+    assert raised.value.requests == 1
+
+
+@pytest.mark.parametrize("expr", ["cpu * on() group_left() cpu", "cpu * on(job) cpu"])
+def test_query_that_cannot_be_executed(server: PrometheusServer, expr: str) -> None:
+    with pytest.raises(BadQueryError, match="execution: "):
+        client_of(server).query_range(expr, END, END, STEP)
+
+
+def test_scalar_is_a_series_without_labels(server: PrometheusServer) -> None:
+    assert client_of(server).query_range("42", END, END, STEP).frame.labels == ((),)
+
+
+def test_string_is_refused(server: PrometheusServer) -> None:
+    with pytest.raises(BadQueryError, match="invalid expression type"):
+        client_of(server).query_range('"text"', END, END, STEP)
+
+
+def test_empty_result(server: PrometheusServer) -> None:
+    frame = client_of(server).query_range("absent_metric", END, END, STEP).frame
+    assert (frame.labels, frame.values.shape) == ((), (0, 1))
+
+
+@pytest.mark.parametrize("expr", ["cpu / 0", "-cpu / 0", "0 * cpu / 0"])
+def test_what_is_not_finite_is_no_sample(server: PrometheusServer, expr: str) -> None:
+    assert np.isnan(client_of(server).query_range(expr, END, END, STEP).frame.values[1:]).all()
+
+
+def test_series_that_differ_only_in_their_name(server: PrometheusServer) -> None:
+    with pytest.raises(BadAnswerError, match=r'two series with the labels \{instance="i-1", job="node"\}'):
+        client_of(server).query_range('{__name__=~"cpu|other"}', END, END, STEP)
+
+
+def test_killed_and_restarted(server: PrometheusServer) -> None:
+    source = client_of(server, timeout=1)
+    held = History(source, "cpu", STEP, 100, 10)
+    held.advance(END - 5 * STEP)
+    server.kill()
+    with pytest.raises(UnreachableError, match="refused"):
+        held.advance(END)
+    server.start()
+    advance = held.advance(END)
+    assert advance.new_steps == 5
+    assert np.isfinite(advance.frame.values).all()
+
+
+def test_close_ends_a_slow_query(server: PrometheusServer) -> None:
+    source = client_of(server, timeout=60)
+    slow = "count(" + " * on() ".join(["count_over_time(vector(1)[1d:1s])"] * 40) + ")"
+    raised: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            source.query_range(slow, END - 10_000 * STEP, END, STEP)
+        except StoppedError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_until(lambda: source.in_flight == 1, "the query to be in flight")
+    source.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert len(raised) == 1
+
+
+def test_scraped_node_exporter_and_alertmanager(
+    prometheus_server: StartPrometheus,
+    node_exporter: Callable[..., NodeExporter],
+    alertmanager: Callable[..., AlertmanagerServer],
+) -> None:
+    targets = [node_exporter().url.removeprefix("http://")]
+    alerts = alertmanager()
+    server = prometheus_server(
+        scrape_configs=[{"job_name": "node", "static_configs": [{"targets": targets}]}], alertmanager=alerts.url
+    )
+    server.wait_for('node_cpu_seconds_total{mode="idle"}')
+    assert alerts.alerts() == []
