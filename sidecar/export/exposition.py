@@ -13,7 +13,7 @@ from sidecar.export.snapshot import GAUGES, QueryResult, SeriesTable
 from sidecar.export.text import Format, family_head, gauge_samples, label_text, registry_text
 from sidecar.prometheus.frame import LabelSet
 
-# Deflate at its lowest level: three times as fast as the default level, for a sixth more bytes.
+# Deflate at its lowest level: more than twice as fast as at the default level, for a sixth more bytes.
 _LEVEL = 1
 _RAW_DEFLATE = -zlib.MAX_WBITS
 _GZIP_HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
@@ -115,6 +115,7 @@ class Exposition:
 
 
 def _same(results: Sequence[QueryResult], others: Sequence[QueryResult]) -> bool:
+    # By identity: results are frozen, and comparing their arrays is what this saves.
     return len(results) == len(others) and all(map(lambda a, b: a is b, results, others))
 
 

@@ -105,7 +105,8 @@ class Snapshot:
     def is_live(self, name: str, now: float) -> bool:
         """Whether the query has a result that has not expired."""
         result = self.results.get(name)
-        return result is not None and now - result.at <= self.staleness
+        # A result far in the future is from before the clock was set back: its age is not known.
+        return result is not None and abs(now - result.at) <= self.staleness
 
     def live(self, now: float) -> tuple[QueryResult, ...]:
         """The results that have not expired, in the order of the configuration."""

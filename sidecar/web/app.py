@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 from sidecar.export.exposition import Exposition
@@ -11,7 +12,7 @@ from sidecar.export.snapshot import Snapshot
 from sidecar.web.negotiation import accepts_gzip, exposition_format
 from sidecar.web.page import status_page
 
-_READ = ["GET", "HEAD"]
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +55,16 @@ def create_app(
     """
     prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
     app = FastAPI(title="Prometheus Anomaly Sidecar", version=version, openapi_url=None, redirect_slashes=False)
-    app.include_router(_metrics(backend), prefix=prefix)
-    app.include_router(_management(backend, enable_lifecycle=enable_lifecycle), prefix=prefix)
+    _serve_metrics(app, prefix, backend)
+    _serve_management(app, prefix, backend, enable_lifecycle=enable_lifecycle)
     if not disable_api:
-        app.include_router(_pages(backend, version), prefix=prefix)
-        if prefix:
-            _redirect_to(prefix + "/", app, ("/", prefix))
+        _serve_pages(app, prefix, backend)
     return app
 
 
-def _metrics(backend: Backend) -> APIRouter:
-    router = APIRouter()
-
+def _serve_metrics(app: FastAPI, prefix: str, backend: Backend) -> None:
     # A plain function, so that the first rendering of a snapshot runs beside the event loop and not in it.
-    @router.api_route("/metrics", methods=_READ)
+    @_readable(app, f"{prefix}/metrics")
     def metrics(request: Request) -> Response:
         form = exposition_format(request.headers.get("accept", ""))
         compress = accepts_gzip(request.headers.get("accept-encoding", ""))
@@ -78,25 +75,22 @@ def _metrics(backend: Backend) -> APIRouter:
         body = () if request.method == "HEAD" else pieces
         return StreamingResponse(_each(body), media_type=form.value, headers=headers)
 
-    return router
 
-
-def _management(backend: Backend, *, enable_lifecycle: bool) -> APIRouter:
-    router = APIRouter(prefix="/-", default_response_class=PlainTextResponse)
-
-    @router.api_route("/healthy", methods=_READ)
-    async def healthy() -> PlainTextResponse:
+def _serve_management(app: FastAPI, prefix: str, backend: Backend, *, enable_lifecycle: bool) -> None:
+    @_readable(app, f"{prefix}/-/healthy")
+    async def healthy() -> Response:
         return PlainTextResponse("The sidecar is healthy.\n")
 
-    @router.api_route("/ready", methods=_READ)
-    async def ready() -> PlainTextResponse:
+    @_readable(app, f"{prefix}/-/ready")
+    async def ready() -> Response:
         reason = backend.not_ready()
         if reason is not None:
             return PlainTextResponse(f"The sidecar is not ready: {reason}\n", status_code=503)
         return PlainTextResponse("The sidecar is ready.\n")
 
-    @router.api_route("/reload", methods=["POST", "PUT"])
-    def reload() -> PlainTextResponse:
+    @app.post(f"{prefix}/-/reload", response_class=PlainTextResponse)
+    @app.put(f"{prefix}/-/reload", include_in_schema=False)
+    def reload() -> Response:
         if not enable_lifecycle:
             return PlainTextResponse("Reload by HTTP is off: start with --web.enable-lifecycle.\n", status_code=403)
         reason = backend.reload()
@@ -104,30 +98,34 @@ def _management(backend: Backend, *, enable_lifecycle: bool) -> APIRouter:
             return PlainTextResponse(f"The configuration was not reloaded: {reason}\n", status_code=500)
         return PlainTextResponse("The configuration was reloaded.\n")
 
-    return router
 
-
-def _pages(backend: Backend, version: str) -> APIRouter:
-    router = APIRouter()
-
-    @router.api_route("/", methods=_READ)
-    def status() -> HTMLResponse:
-        page = status_page(backend.snapshot(), backend.clock(), version, backend.not_ready())
+def _serve_pages(app: FastAPI, prefix: str, backend: Backend) -> None:
+    @_readable(app, f"{prefix}/")
+    def status() -> Response:
+        page = status_page(backend.snapshot(), backend.clock(), app.version, backend.not_ready())
         return HTMLResponse(page, headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"})
 
-    @router.api_route("/config", methods=_READ)
-    def config() -> PlainTextResponse:
+    @_readable(app, f"{prefix}/config")
+    def config() -> Response:
         return PlainTextResponse(backend.config())
 
-    return router
+    async def to_status() -> Response:
+        return RedirectResponse(f"{prefix}/")
+
+    if prefix:
+        for path in ("/", prefix):
+            app.add_api_route(path, to_status, methods=["GET", "HEAD"], include_in_schema=False)
 
 
-def _redirect_to(target: str, app: FastAPI, paths: Iterable[str]) -> None:
-    async def redirect() -> RedirectResponse:
-        return RedirectResponse(target)
+def _readable(app: FastAPI, path: str) -> Callable[[_Endpoint], _Endpoint]:
+    """Have the path answer GET, and HEAD, which the OpenAPI document need not repeat."""
 
-    for path in paths:
-        app.add_api_route(path, redirect, methods=_READ)
+    def register(endpoint: _Endpoint) -> _Endpoint:
+        app.get(path, response_class=PlainTextResponse)(endpoint)
+        app.head(path, include_in_schema=False)(endpoint)
+        return endpoint
+
+    return register
 
 
 async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:

@@ -15,6 +15,11 @@ def test_a_result_is_shown_until_it_expires() -> None:
     assert SNAPSHOT.live(1300.1) == ()
 
 
+def test_a_result_from_before_the_clock_was_set_back_is_not_shown() -> None:
+    assert SNAPSHOT.live(700.0) == (RESULT,)
+    assert SNAPSHOT.live(699.9) == ()
+
+
 def test_live_results_stand_in_the_order_of_the_configuration(make_result: MakeResult) -> None:
     results = {name: make_result(name, 1.0) for name in ("a", "b", "c")}
     snapshot = Snapshot(queries=("c", "a", "b"), staleness=1.0, results=results)

@@ -1,0 +1,54 @@
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from sidecar.export.board import Board
+from sidecar.export.exposition import Exposition
+from sidecar.export.labels import exported
+from sidecar.export.snapshot import QueryResult, SeriesTable, State
+from sidecar.web.app import Backend
+
+AT = 1_700_000_000.0
+
+
+@dataclass
+class Sidecar:
+    """What stands behind the routes in these tests, each answer settable."""
+
+    board: Board = field(default_factory=Board)
+    now: float = AT
+    not_ready: str | None = None
+    config: str = "queries: []\n"
+    reload_failure: str | None = None
+    reloads: int = 0
+
+    def reload(self) -> str | None:
+        self.reloads += 1
+        return self.reload_failure
+
+    def publish(self, query: str, scores: dict[str, float]) -> None:
+        labels = tuple(exported((("pod", pod),), query, {}) for pod in scores)
+        score = np.array(list(scores.values()), dtype=float)
+        gauges = {"anomaly_score": score, "anomaly_flag": (score >= 1).astype(float)}
+        states = dict.fromkeys(State, 0) | {State.OK: len(scores)}
+        self.board.publish(QueryResult(query, self.now, int(self.now), SeriesTable(labels, gauges), states, {}))
+
+    @property
+    def backend(self) -> Backend:
+        return Backend(
+            exposition=Exposition(self.board, CollectorRegistry(), lambda: self.now),
+            snapshot=lambda: self.board.snapshot,
+            clock=lambda: self.now,
+            not_ready=lambda: self.not_ready,
+            config=lambda: self.config,
+            reload=self.reload,
+        )
+
+
+@pytest.fixture
+def sidecar() -> Sidecar:
+    sidecar = Sidecar()
+    sidecar.board.configure(["cpu", "load"], 300)
+    return sidecar

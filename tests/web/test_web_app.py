@@ -1,0 +1,194 @@
+import asyncio
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+
+from sidecar.web.app import create_app
+from tests.web.conftest import AT, Sidecar
+
+REFERENCE = Path(__file__).parents[2] / "docs/reference/http.md"
+
+
+class Client:
+    """Asks an application without a server."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._transport = httpx.ASGITransport(app)
+        self.get = partial(self.request, "GET")
+        self.head = partial(self.request, "HEAD")
+        self.post = partial(self.request, "POST")
+
+    def request(self, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        async def answer() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self._transport, base_url="http://sidecar") as client:
+                return await client.request(method, path, headers=headers)
+
+        return asyncio.run(answer())
+
+
+def client(sidecar: Sidecar, **options: Any) -> Client:  # noqa: ANN401
+    return Client(create_app(sidecar.backend, version="1.2.3", **options))
+
+
+def test_metrics_are_text_by_default(sidecar: Sidecar) -> None:
+    sidecar.publish("cpu", {"a": 0.5})
+    answer = client(sidecar).get("/metrics", headers={"accept-encoding": "identity"})
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert "content-encoding" not in answer.headers
+    assert 'anomaly_score{anomaly_name="cpu",instance="",job="",pod="a"} 0.5\n' in answer.text
+
+
+def test_metrics_are_openmetrics_where_asked_for(sidecar: Sidecar) -> None:
+    sidecar.publish("cpu", {"a": 0.5})
+    answer = client(sidecar).get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+
+    assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    families = list(parse_openmetrics(answer.text))  # type: ignore[no-untyped-call]
+    assert [family.name for family in families] == ["anomaly_score", "anomaly_flag"]
+
+
+def test_metrics_are_compressed_where_accepted(sidecar: Sidecar) -> None:
+    sidecar.publish("cpu", {f"pod-{i}": 0.5 for i in range(100)})
+    plain = client(sidecar).get("/metrics", headers={"accept-encoding": "identity"})
+    answer = client(sidecar).get("/metrics", headers={"accept-encoding": "gzip"})
+
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["vary"] == "accept, accept-encoding"
+    assert int(answer.headers["content-length"]) < len(plain.content) / 4
+    assert answer.text == plain.text
+
+
+def test_an_expired_result_is_not_served(sidecar: Sidecar) -> None:
+    sidecar.publish("cpu", {"a": 2.0})
+    sidecar.now += 301
+
+    assert "anomaly_flag" not in client(sidecar).get("/metrics").text
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/-/healthy", "/-/ready", "/", "/config"])
+def test_head_is_get_without_a_body(sidecar: Sidecar, path: str) -> None:
+    sidecar.publish("cpu", {"a": 0.5})
+    get, head = client(sidecar).get(path), client(sidecar).head(path)
+
+    assert (head.status_code, head.headers) == (get.status_code, get.headers)
+
+
+def test_head_of_metrics_sends_nothing(sidecar: Sidecar) -> None:
+    sidecar.publish("cpu", {"a": 0.5})
+
+    assert client(sidecar).head("/metrics", headers={"accept-encoding": "identity"}).content == b""
+
+
+def test_healthy_as_long_as_it_answers(sidecar: Sidecar) -> None:
+    sidecar.not_ready = "starting"
+
+    assert client(sidecar).get("/-/healthy").text == "The sidecar is healthy.\n"
+
+
+def test_not_ready_says_why(sidecar: Sidecar) -> None:
+    sidecar.not_ready = "cpu was not evaluated yet"
+    answer = client(sidecar).get("/-/ready")
+
+    assert answer.status_code == 503
+    assert answer.text == "The sidecar is not ready: cpu was not evaluated yet\n"
+
+    sidecar.not_ready = None
+    answer = client(sidecar).get("/-/ready")
+
+    assert (answer.status_code, answer.text) == (200, "The sidecar is ready.\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_reload(sidecar: Sidecar, method: str) -> None:
+    answer = client(sidecar, enable_lifecycle=True).request(method, "/-/reload")
+
+    assert (answer.status_code, answer.text) == (200, "The configuration was reloaded.\n")
+    assert sidecar.reloads == 1
+
+
+def test_a_failed_reload_says_why(sidecar: Sidecar) -> None:
+    sidecar.reload_failure = "config.yaml:3: queries[0].step: 5x is no duration"
+    answer = client(sidecar, enable_lifecycle=True).post("/-/reload")
+
+    assert answer.status_code == 500
+    assert answer.text == f"The configuration was not reloaded: {sidecar.reload_failure}\n"
+
+
+def test_reload_is_off_by_default(sidecar: Sidecar) -> None:
+    answer = client(sidecar).post("/-/reload")
+
+    assert answer.status_code == 403
+    assert "--web.enable-lifecycle" in answer.text
+    assert sidecar.reloads == 0
+
+
+def test_reload_is_no_matter_of_reading(sidecar: Sidecar) -> None:
+    assert client(sidecar, enable_lifecycle=True).get("/-/reload").status_code == 405
+    assert sidecar.reloads == 0
+
+
+def test_config_is_the_text_given(sidecar: Sidecar) -> None:
+    answer = client(sidecar).get("/config")
+
+    assert answer.text == "queries: []\n"
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_the_status_page_runs_no_script_and_loads_nothing(sidecar: Sidecar) -> None:
+    answer = client(sidecar).get("/")
+
+    assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert "1.2.3" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/docs", "/redoc", "/openapi.json", "/metrics/", "/-/"])
+def test_the_rest_is_not_found(sidecar: Sidecar, path: str) -> None:
+    assert client(sidecar).get(path).status_code == 404
+
+
+@pytest.mark.parametrize("prefix", ["/cpu", "cpu/", "/cpu/"])
+def test_route_prefix(sidecar: Sidecar, prefix: str) -> None:
+    prefixed = client(sidecar, route_prefix=prefix)
+
+    assert prefixed.get("/cpu/-/healthy").status_code == 200
+    assert prefixed.get("/cpu/metrics").status_code == 200
+    assert prefixed.get("/cpu/").status_code == 200
+    assert prefixed.get("/metrics").status_code == 404
+    for path in ("/", "/cpu"):
+        assert prefixed.get(path).headers["location"] == "/cpu/"
+
+
+@pytest.mark.parametrize("prefix", ["/", "", "/cpu"])
+def test_without_the_api_only_metrics_and_management_are_left(sidecar: Sidecar, prefix: str) -> None:
+    left = client(sidecar, route_prefix=prefix, disable_api=True)
+    base = prefix.rstrip("/")
+
+    assert left.get(f"{base}/metrics").status_code == 200
+    assert left.get(f"{base}/-/ready").status_code == 200
+    for path in ("/", f"{base}/", f"{base}/config"):
+        assert left.get(path).status_code == 404
+
+
+def test_every_route_is_documented_and_nothing_else(sidecar: Sidecar) -> None:
+    served: dict[str, set[str]] = {}
+    for route in create_app(sidecar.backend, version="0").routes:
+        assert isinstance(route, APIRoute)
+        served.setdefault(route.path, set()).update(route.methods or ())
+    rows = re.findall(r"^\| `(/\S*)` \| ([A-Z, ]+) \|", REFERENCE.read_text(), re.MULTILINE)
+
+    assert {path: set(methods.split(", ")) for path, methods in rows} == served
+
+
+def test_time_comes_from_the_clock(sidecar: Sidecar) -> None:
+    assert sidecar.now == AT
+    assert "2023-11-14 22:13:20 UTC" in client(sidecar).get("/").text
