@@ -91,7 +91,7 @@ class Sidecar:
             ListenError: the address cannot be listened on.
         """
         self.server.start()
-        log.info("listening", address="{}:{}".format(*self.server.address or ("", 0)), version=__version__)
+        log.info("listening", url=self.server.url, version=__version__)
         with self._changing:
             self._apply(self._config)
 
@@ -141,7 +141,7 @@ class Sidecar:
 
     def _source(self, prometheus: PrometheusConfig) -> PrometheusClient:
         if self._client is None or prometheus != self._config.prometheus:
-            self._client = PrometheusClient(prometheus.url, timeout=prometheus.timeout)
+            self._client = PrometheusClient(prometheus)
         return self._client
 
     def _loop(self, query: QueryConfig, config: Config, around: Surroundings) -> QueryLoop:

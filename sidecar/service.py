@@ -99,7 +99,7 @@ def demonstrate(listen_address: str, exit_after: float | None, stream: TextIO) -
             log.error("not started", error=str(error))
             return 1
         try:
-            narrator.introduce(f"http://{shown_address(sidecar)}/metrics", SPEED)
+            narrator.introduce(f"{sidecar.server.url}/metrics", SPEED)
             _narrate_until_stopped(sidecar, narrator, signals, deadline)
         finally:
             sidecar.stop()
@@ -115,13 +115,6 @@ def _narrate_until_stopped(sidecar: Sidecar, narrator: Narrator, signals: Signal
                 narrator.report(result)
         told = results
         signals.wait(NARRATION_SECONDS)
-
-
-def shown_address(sidecar: Sidecar) -> str:
-    """The address at which this machine reaches the sidecar."""
-    host, port = sidecar.server.address or ("", 0)
-    name = "localhost" if host in ("", "::", "0.0.0.0") else f"[{host}]" if ":" in host else host  # noqa: S104
-    return f"{name}:{port}"
 
 
 def _reload_until_stopped(sidecar: Sidecar, config_file: Path, signals: Signals) -> None:

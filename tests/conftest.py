@@ -9,6 +9,7 @@ import pytest
 
 from tests.real.processes import Server
 from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer
+from tests.real.sidecar import SidecarProcess
 
 S = TypeVar("S", bound=Server)
 
@@ -49,3 +50,9 @@ def alertmanager(tmp_path: Path, started: list[Server]) -> Callable[..., Alertma
 def node_exporter(tmp_path: Path, started: list[Server]) -> Callable[..., NodeExporter]:
     """Starts a node_exporter."""
     return _starter(NodeExporter, tmp_path, started)
+
+
+@pytest.fixture
+def sidecar(tmp_path: Path, started: list[Server]) -> Callable[..., SidecarProcess]:
+    """Starts `sidecar run`; the arguments are those of `SidecarProcess` after the directory."""
+    return _starter(SidecarProcess, tmp_path, started)

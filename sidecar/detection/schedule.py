@@ -29,9 +29,12 @@ class Schedule:
 
     @property
     def lead(self) -> int:
-        """Time between a fit instant and the first step its model scores; a multiple of the step."""
+        """Time between a fit instant and the first step its model scores; a multiple of the step.
+
+        Not more than a quarter of `min_history`, or the first model of a young series would know little of it.
+        """
         step = self.settings.step
-        return max(1, -(-self.fit_every // (GROUPS * step))) * step
+        return max(1, min(self.fit_every // GROUPS, self.settings.min_history // 4) // step) * step
 
     @property
     def lookback(self) -> int:

@@ -1,0 +1,60 @@
+"""The sidecar itself as a process, as a user runs it."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.real.processes import Server, free_port
+
+
+class SidecarProcess(Server):
+    """`sidecar run` with the configuration given as text."""
+
+    def __init__(self, directory: Path, config: str, *flags: str) -> None:
+        directory.mkdir(parents=True)
+        self.config = directory / "config.yaml"
+        self.config.write_text(config)
+        port = free_port()
+        command = [
+            sys.executable,
+            "-m",
+            "sidecar",
+            "run",
+            f"--config.file={self.config}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            *flags,
+        ]
+        super().__init__(command, port, "/-/ready", directory / "sidecar.log")
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def end(self, number: signal.Signals, timeout: float) -> int:
+        """Sends the signal; the exit code, which must come within the timeout."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.send_signal(number)
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+    def resident_bytes(self) -> int:
+        [value] = self.samples("process_resident_memory_bytes").values()
+        return int(value)
+
+    def samples(self, name: str) -> dict[str, float]:
+        """The samples of a metric by the value of their `instance`, or of their last label."""
+        families = text_string_to_metric_families(requests.get(f"{self.url}/metrics", timeout=10).text)
+        return {
+            sample.labels.get("instance") or next(reversed(sample.labels.values()), ""): sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name
+        }
