@@ -91,7 +91,7 @@ class Sidecar:
             ListenError: the address cannot be listened on.
         """
         self.server.start()
-        log.info("listening", address="{}:{}".format(*self.server.address or ("", 0)), version=__version__)
+        log.info("listening", address="{}:{}".format(*self.server.address), version=__version__)
         with self._changing:
             self._apply(self._config)
 

@@ -119,7 +119,7 @@ def _narrate_until_stopped(sidecar: Sidecar, narrator: Narrator, signals: Signal
 
 def shown_address(sidecar: Sidecar) -> str:
     """The address at which this machine reaches the sidecar."""
-    host, port = sidecar.server.address or ("", 0)
+    host, port = sidecar.server.address
     name = "localhost" if host in ("", "::", "0.0.0.0") else f"[{host}]" if ":" in host else host  # noqa: S104
     return f"{name}:{port}"
 
