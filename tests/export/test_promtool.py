@@ -11,6 +11,7 @@ from sidecar.export.labels import Exporter
 from sidecar.export.snapshot import GAUGES, QueryResult, SeriesTable, State
 from sidecar.export.telemetry import ResultsCollector, Telemetry, register_process_metrics
 from sidecar.export.text import Format
+from tests.real.binaries import binary
 
 HOSTILE = ("plain", 'qu"ote', "new\nline", "back\\slash", "\\n", "é😀", "\x00\r\t\x7f", "<b>&", "\ud800", "x" * 10_000)
 
@@ -28,7 +29,7 @@ def test_promtool_finds_nothing_to_say() -> None:
     board.publish(QueryResult("q", 1000.0, 990, table, {State.OK: len(labels)}, {"max_series": 1}))
 
     text = b"".join(Exposition(board, registry, lambda: 1000.0).render(Format.TEXT, compress=False))
-    command = ["promtool", "check", "metrics"]
+    command = [binary("PROMTOOL_BIN"), "check", "metrics"]
     check = subprocess.run(command, input=text, capture_output=True, check=False, timeout=30)
 
     assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
