@@ -10,7 +10,7 @@ import yaml
 Path: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys of mappings and positions in lists."""
 
-_MOST_VALUES = 100_000
+_MOST_VALUES = 50_000
 _DEEPEST = 20
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 _RESERVED_VARIABLE = "shard"

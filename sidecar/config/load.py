@@ -17,6 +17,8 @@ from sidecar.config.problems import ConfigError, Problem
 from sidecar.config.schema import Config, LoopTiming, QuerySettings, Timing
 from sidecar.config.vocabulary import Origin
 
+__all__ = ["Config", "ConfigError", "Problem", "load", "parse"]
+
 _LARGEST = 512 * 1024
 
 
