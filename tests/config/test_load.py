@@ -214,6 +214,18 @@ def test_nesting_without_end() -> None:
     assert problems("- " * 2_000) == ["F:1: file: is nested too deeply: remove the surplus brackets or indentation"]
 
 
+@pytest.mark.parametrize("queries", ["5", "text", "{a: 1}", "true"])
+def test_queries_that_are_no_list(queries: str) -> None:
+    (problem,) = problems(f"prometheus: {{url: http://a}}\nqueries: {queries}\n")
+    assert problem.startswith("F:2: queries: must be a list")
+
+
+@pytest.mark.parametrize("defaults", ["5", "[a]"])
+def test_defaults_that_are_no_mapping(defaults: str) -> None:
+    (problem,) = problems(MINIMAL + f"defaults: {defaults}\n")
+    assert problem.startswith("F:4: defaults: must be a mapping")
+
+
 def test_an_unprintable_key_is_quoted() -> None:
     assert problems('prometheus: {url: http://a}\n"a\\nb": 1')[0].startswith("F:2: 'a\\nb': unknown key")
 
