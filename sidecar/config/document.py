@@ -10,9 +10,10 @@ import yaml
 Path: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys of mappings and positions in lists."""
 
-_MOST_VALUES = 100_000
+_MOST_VALUES = 50_000
 _DEEPEST = 20
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _RESERVED_VARIABLE = "shard"
 _MERGE = "tag:yaml.org,2002:merge"
 _PLAIN = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
@@ -122,7 +123,7 @@ class _Reader:
     def _key(self, node: yaml.Node, path: Path, line: int) -> str | None:
         if node.tag == _MERGE:
             self._fault((*path, "<<"), line, "merging is not supported: write what queries share under defaults")
-        elif node.tag != _STRING or not isinstance(node, yaml.ScalarNode):
+        elif node.tag != _STRING or not isinstance(node, yaml.ScalarNode) or _HALF_CHARACTER.search(node.value):
             self._fault(path, line, "has a key that is not text: put the key in quotes")
         else:
             return str(node.value)
@@ -134,7 +135,13 @@ class _Reader:
         except (yaml.YAMLError, ValueError, OverflowError):
             self._fault(path, self.lines[path], "is not a plain value: put it in quotes, without a tag")
             return None
-        return self._expanded(value, path) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        text = self._expanded(value, path)
+        if _HALF_CHARACTER.search(text):
+            self._fault(path, self.lines[path], "is not text that UTF-8 can hold: write the characters themselves")
+            return None
+        return text
 
     def _expanded(self, text: str, path: Path) -> str:
         def value(found: re.Match[str]) -> str:

@@ -17,6 +17,8 @@ from sidecar.config.problems import ConfigError, Problem
 from sidecar.config.schema import Config, LoopTiming, QuerySettings, Timing
 from sidecar.config.vocabulary import Origin
 
+__all__ = ["Config", "ConfigError", "Problem", "load", "parse"]
+
 _LARGEST = 512 * 1024
 
 
@@ -120,12 +122,16 @@ def _fit_faults(values: dict[str, Any], errors: list[ErrorDetails], document: Do
     for key, what in loop_faults(loop) if loop else ():
         yield *_place((key,), document), what
     queries = values.get("queries")
-    for index, query in enumerate(queries if isinstance(queries, list) else ()):
-        if isinstance(query, dict) and not any(("queries", index, key) in wrong for key in Timing.model_fields):
+    queries = [query if isinstance(query, dict) else {} for query in queries] if isinstance(queries, list) else []
+    for index, query in enumerate(queries):
+        if query and not any(("queries", index, key) in wrong for key in Timing.model_fields):
             for key, what in timing_faults(_part(Timing, query), loop.evaluation_interval if loop else None):
                 yield *_place(("queries", index, key), document), what
-    names = [query.get("name") if isinstance(query, dict) else None for query in queries or ()]
-    for index, name, first in repeated_names(names):
+    yield from _name_faults(queries, document)
+
+
+def _name_faults(queries: list[dict[str, Any]], document: Document) -> Iterator[_Fault]:
+    for index, name, first in repeated_names([query.get("name") for query in queries]):
         where = document.lines["queries", first, "name"]
         path = ("queries", index, "name")
         yield *_place(path, document), f"{shortened(name)!r} is taken by the query in line {where}: choose another name"

@@ -26,6 +26,17 @@ from sidecar.config.vocabulary import (
     TimeZone,
 )
 
+__all__ = [
+    "Alarm",
+    "Config",
+    "LoopTiming",
+    "MinDeviation",
+    "PrometheusConfig",
+    "QueryConfig",
+    "QuerySettings",
+    "Timing",
+]
+
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 WARM_UP_STEPS = 25
 """The longest rolling window of the features, and a few steps to judge."""

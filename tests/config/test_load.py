@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.config.load import load, parse
 from sidecar.config.problems import ConfigError, Problem
-from sidecar.config.schema import Config, QueryConfig
+from sidecar.config.schema import Alarm, Config, QueryConfig
 from sidecar.config.vocabulary import AlarmBudget, Confirm, Direction, Missing
 
 MINIMAL = """\
@@ -94,7 +94,7 @@ queries:
     (query,) = config.queries
     assert (query.step, query.fit_window, query.fit_every, query.min_history) == (60, 86_400, 3_600, 7_200)
     assert (query.alarm.confirm, query.alarm.exit, query.alarm.hold) == (Confirm(2, 3), 0.5, 0)
-    assert query.valid_range == (0, float("inf"))
+    assert query.valid_range == (0.0, float("inf"))
     assert query.labels == {"team": "platform"}
     assert query.alarm_budget == AlarmBudget(0.5, 604_800)
 
@@ -159,8 +159,9 @@ def test_a_switch_may_come_from_the_environment() -> None:
 
 
 def test_models_take_seconds_and_values_from_code() -> None:
-    query = QueryConfig(name="a", expr="b", step=60, alarm_budget=AlarmBudget(2, 60))
-    assert (query.step, query.alarm_budget.alarms) == (60, 2)
+    alarm = Alarm(confirm=Confirm(2, 3), hold=60)
+    query = QueryConfig(name="a", expr="b", step=60, alarm_budget=AlarmBudget(2, 60), alarm=alarm)
+    assert (query.step, query.alarm_budget.alarms, query.alarm) == (60, 2, alarm)
     assert query.model_copy(update={"step": 30}) != query
 
 
@@ -209,8 +210,20 @@ def test_a_huge_file(tmp_path: Path) -> None:
     assert only_problem(file).message == "is larger than 512 KiB: split it over several sidecars"
 
 
-def test_brackets_without_end() -> None:
-    assert problems("[" * 2_000) == ["F:1: file: is nested too deeply: remove the surplus brackets or indentation"]
+def test_nesting_without_end() -> None:
+    assert problems("- " * 2_000) == ["F:1: file: is nested too deeply: remove the surplus brackets or indentation"]
+
+
+@pytest.mark.parametrize("queries", ["5", "text", "{a: 1}", "true"])
+def test_queries_that_are_no_list(queries: str) -> None:
+    (problem,) = problems(f"prometheus: {{url: http://a}}\nqueries: {queries}\n")
+    assert problem.startswith("F:2: queries: must be a list")
+
+
+@pytest.mark.parametrize("defaults", ["5", "[a]"])
+def test_defaults_that_are_no_mapping(defaults: str) -> None:
+    (problem,) = problems(MINIMAL + f"defaults: {defaults}\n")
+    assert problem.startswith("F:4: defaults: must be a mapping")
 
 
 def test_an_unprintable_key_is_quoted() -> None:
@@ -228,9 +241,10 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_any_document_is_a_configuration_or_has_problems(values: dict[str, object]) -> None:
     try:
         parsed(yaml.safe_dump(values))
     except ConfigError as error:
-        assert error.problems
+        assert error.problems  # noqa: PT017 both ways are right

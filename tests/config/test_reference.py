@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from sidecar.config.connection import Authorization, BasicAuth, HttpHeader, PrometheusConfig, TlsConfig
 from sidecar.config.duration import format_duration
 from sidecar.config.load import parse
-from sidecar.config.schema import Alarm, Config, MinDeviation, QueryConfig, QuerySettings
+from sidecar.config.schema import Alarm, Config, MinDeviation, QueryConfig
 from sidecar.config.vocabulary import Section
 
 TEXT = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text()
@@ -25,7 +25,7 @@ SECTIONS: dict[str, type[Section]] = {
     "`alarm`": Alarm,
     "`min_deviation`": MinDeviation,
 }
-EMPTY = {"{}": ({}, TlsConfig(), Alarm(), MinDeviation(), QuerySettings()), "[]": ((),)}
+MAPPINGS: tuple[object, ...] = ({}, TlsConfig(), Alarm(), MinDeviation())
 
 
 def documented(title: str) -> dict[str, tuple[str, str]]:
@@ -41,33 +41,33 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
             yield title, key, field
 
 
-def readings(field: FieldInfo, kind: str) -> set[str]:
-    """The ways a default may be written in the table."""
-    if field.is_required():
-        return {"required"}
-    if field.default_factory is not None:
-        return {"`{}`", "`4h`, or 25 steps if that is longer"}
+def written(field: FieldInfo, kind: str) -> str:
+    """The default as the table has it."""
     default = field.default
+    if field.is_required():
+        return "required"
+    if field.default_factory is not None:
+        return "`{}`" if kind == "mapping" else "`4h`, or 25 steps if that is longer"
     if default is None:
-        return {"none"}
+        return "none"
     if kind == "duration":
-        return {f"`{format_duration(default)}`"}
-    if isinstance(default, str) and not default:
-        return {'`""`'}
-    if isinstance(default, float):
-        return {f"`{default:g}`"}
-    return {f"`{word}`" for word, values in EMPTY.items() if default in values} or {
-        f"`{str(default).lower()}`",
-        f"`{default}`",
-    }
+        return f"`{format_duration(default)}`"
+    text = (
+        {(): "[]", "": '""', True: "true", False: "false"}.get(default)
+        if isinstance(default, (str, tuple, bool))
+        else None
+    )
+    return f"`{text or ('{}' if default in MAPPINGS else f'{default:g}' if isinstance(default, float) else default)}`"
 
 
-@pytest.mark.parametrize(("title", "key", "field"), fields(), ids=lambda part: part if isinstance(part, str) else "")
+@pytest.mark.parametrize(
+    ("title", "key", "field"), list(fields()), ids=lambda part: part if isinstance(part, str) else ""
+)
 def test_documents_key_and_default(title: str, key: str, field: FieldInfo) -> None:
     rows = documented(title)
     assert key in rows, f"{key} is not in the table of {title}"
     kind, default = rows[key]
-    assert default in readings(field, kind)
+    assert default == written(field, kind)
 
 
 @pytest.mark.parametrize("title", SECTIONS)
