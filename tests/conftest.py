@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.real.certificates import Authority
 from tests.real.processes import Server
 from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer
 
@@ -49,3 +50,9 @@ def alertmanager(tmp_path: Path, started: list[Server]) -> Callable[..., Alertma
 def node_exporter(tmp_path: Path, started: list[Server]) -> Callable[..., NodeExporter]:
     """Starts a node_exporter."""
     return _starter(NodeExporter, tmp_path, started)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """Signs certificates."""
+    return Authority(tmp_path / "authority")
