@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.real.certificates import Authority
 from tests.real.processes import Server
 from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer
 from tests.real.sidecar import SidecarProcess
@@ -56,3 +57,9 @@ def node_exporter(tmp_path: Path, started: list[Server]) -> Callable[..., NodeEx
 def sidecar(tmp_path: Path, started: list[Server]) -> Callable[..., SidecarProcess]:
     """Starts `sidecar run`; the arguments are those of `SidecarProcess` after the directory."""
     return _starter(SidecarProcess, tmp_path, started)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """Signs certificates."""
+    return Authority(tmp_path / "authority")

@@ -49,7 +49,7 @@ class PrometheusClient:
         backoff: seconds before the first retry; each further one waits about twice as long.
     """
 
-    def __init__(self, config: PrometheusConfig, *, max_body: int = 64 << 20, backoff: float = 0.25) -> None:
+    def __init__(self, config: PrometheusConfig, *, max_body: int = 32 << 20, backoff: float = 0.25) -> None:
         self._config = config
         self._url = config.url
         self._timeout = config.timeout

@@ -150,7 +150,7 @@ class History:
         return whole
 
     def _answers(self, first: int, last: int, series: int) -> Iterator[RangeResult]:
-        """Ask for so many steps at once as the budget of samples allows."""
+        """Ask for so many steps at once as the budget of samples allows, for the most series seen so far."""
         while first <= last:
             steps = min(max(1, self._budget // max(1, series)), (last - first) // self._step + 1)
             upto = first + (steps - 1) * self._step
@@ -162,7 +162,7 @@ class History:
                 series = 2 * self._budget // steps  # half of the steps
                 continue
             yield result
-            first, series = upto + self._step, len(result.frame.labels)
+            first, series = upto + self._step, max(series, len(result.frame.labels))
 
     def _take(self, window: Lookback, result: RangeResult) -> bool:
         """Take the samples of an answer; False if it was not whole."""

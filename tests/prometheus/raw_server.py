@@ -1,12 +1,16 @@
 """A server on loopback that answers whatever bytes a test wants, well-formed or not."""
 
 import json
+import re
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import BufferedReader
 from typing import Any
+
+TLS = b"\x16"  # what a handshake begins with
 
 Answer = Callable[["Connection"], None]
 
@@ -74,12 +78,16 @@ def raw_server(*answers: Answer) -> Iterator[RawServer]:
     gone = threading.Event()
 
     class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
+        rfile: BufferedReader
+
+        def read(self) -> tuple[str, str]:
             head = "".join(iter(lambda: self.rfile.readline().decode("latin-1").replace("\r\n", "\n"), "\n"))
-            if not head.startswith("POST "):
-                return
-            lengths = [line for line in head.lower().splitlines() if line.startswith("content-length:")]
-            body = self.rfile.read(int(lengths[0].partition(":")[2])).decode()
+            length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+            assert length is not None
+            return head, self.rfile.read(int(length[1])).decode()
+
+        def handle(self) -> None:
+            head, body = ("", "") if self.rfile.peek(1)[:1] == TLS else self.read()
             connection = Connection(head, body, self.request.sendall, gone)
             server.seen.append(connection)
             with suppress(OSError):  # the client may have had enough

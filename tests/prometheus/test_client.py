@@ -188,6 +188,15 @@ def test_deadline_is_for_the_whole_request(case: str) -> None:
         asked(HELD_UP[case], timeout=1)
 
 
+def test_deadline_is_for_the_handshake_too() -> None:
+    record = b"\x16\x03\x03\x40\x00"  # the head of a long one
+    with raw_server(trickles(record)) as server:
+        source = client(server.url.replace("http:", "https:"), timeout=1)
+        with pytest.raises(UnreachableError, match="no whole answer within 1 s"):
+            ask(source)
+        source.close()
+
+
 def closing(source: PrometheusClient, server: RawServer) -> threading.Thread:
     """A thread that closes a client once its request has come."""
 

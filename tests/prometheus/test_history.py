@@ -1,6 +1,7 @@
 """The lookback: what it asks for, what it holds, and that going on equals starting anew."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.history import Advance, History
-from sidecar.prometheus.source import BadQueryError, TooLargeError, UnreachableError
+from sidecar.prometheus.source import BadQueryError, RangeResult, TooLargeError, UnreachableError
 from tests.prometheus.memory_source import MemorySource
 
 STEP = 60
@@ -185,6 +186,12 @@ def test_a_first_fill_is_split_by_its_number_of_series() -> None:
     assert source.asked == [(at(0), at(0)), (at(-9), at(-7)), (at(-6), at(-4)), (at(-3), at(-1))]
 
 
+def test_a_young_server_does_not_make_the_split_coarser() -> None:
+    source = MemorySource({series(name): {at(k): 1.0 for k in range(-2, 1)} for name in "abcde"})
+    history(source, samples_per_request=15).advance(at(0))
+    assert source.asked == [(at(0), at(0)), (at(-9), at(-7)), (at(-6), at(-4)), (at(-3), at(-1))]
+
+
 def test_too_large_an_answer_is_asked_for_in_halves() -> None:
     source = MemorySource(always("a"))
     source.failures = [TooLargeError("much")]
@@ -214,6 +221,33 @@ def test_partial_answers_are_asked_for_again() -> None:
     source.asked.clear()
     held.advance(at(3))
     assert source.asked == [(at(3), at(3))]
+
+
+def test_repair_that_is_partial_is_made_again() -> None:
+    source = MemorySource(always("a"))
+    source.warnings = ("store b is away",)
+    held = history(source)
+    held.advance(at(0))
+    source.warnings = ()
+    calls = source.query_range
+
+    def away_for_the_past(expr: str, start: int, end: int, step: int) -> RangeResult:
+        result = calls(expr, start, end, step)
+        return replace(result, warnings=("store b is away",)) if start < at(0) and len(source.asked) < 5 else result
+
+    source.query_range = away_for_the_past  # type: ignore[method-assign]
+    source.asked.clear()
+    held.advance(at(1))
+    source.asked.extend([(0, 0)] * 5)
+    held.advance(at(2))
+    held.advance(at(3))
+    assert [question for question in source.asked if question != (0, 0)] == [
+        (at(1), at(1)),
+        (at(-8), at(0)),
+        (at(2), at(2)),
+        (at(-7), at(1)),
+        (at(3), at(3)),
+    ]
 
 
 def test_partial_answers_that_go_on_cost_no_more() -> None:

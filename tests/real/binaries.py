@@ -1,4 +1,4 @@
-"""Where the real Prometheus, promtool, Alertmanager and node_exporter are."""
+"""Where the real Prometheus, promtool, Alertmanager and node_exporter are, and openssl."""
 
 import os
 import shutil
@@ -10,6 +10,7 @@ _NAMES = {
     "PROMTOOL_BIN": ("promtool",),
     "ALERTMANAGER_BIN": ("prometheus-alertmanager", "alertmanager"),
     "NODE_EXPORTER_BIN": ("prometheus-node-exporter", "node_exporter"),
+    "OPENSSL_BIN": ("openssl",),
 }
 
 

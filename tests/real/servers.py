@@ -31,7 +31,10 @@ def _escaped(value: str) -> str:
 
 
 class PrometheusServer(Server):
-    """A real Prometheus; what it scrapes and evaluates, and the history it begins with, is given."""
+    """A real Prometheus; what it scrapes and evaluates, and the history it begins with, is given.
+
+    `history` is OpenMetrics text; `web` is its web-config, for TLS and basic authentication.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class PrometheusServer(Server):
         alertmanager: str | None = None,
         interval: str = "1s",
         flags: Sequence[str] = (),
+        web: Mapping[str, Any] | None = None,
     ) -> None:
         directory.mkdir(parents=True)
         data = directory / "data"
@@ -68,6 +72,16 @@ class PrometheusServer(Server):
             *flags,
         ]
         super().__init__(command, port, "/-/ready", directory / "prometheus.log")
+        if web is not None:
+            (directory / "web.yml").write_text(yaml.safe_dump(dict(web)))
+            command.append(f"--web.config.file={directory / 'web.yml'}")
+            self.url = self.url.replace("http://", "https://" if "tls_server_config" in web else "http://")
+            self._ready = ""  # it lets in no one without credentials
+
+    def _is_ready(self) -> bool:
+        if self._ready:
+            return super()._is_ready()
+        return b"Server is ready to receive web requests" in self.log.read_bytes()
 
     def wait_for(self, expr: str) -> list[dict[str, Any]]:
         """Wait until an instant query has a result, and return it."""
