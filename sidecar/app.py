@@ -96,7 +96,7 @@ class Sidecar:
             self._apply(self._config)
 
     def reload(self) -> str | None:
-        """Reads the configuration anew and changes over to it; if it is not valid the old one stays, and why is told."""
+        """Reads the configuration anew and changes over to it; why not, where it is not valid and the old one stays."""
         with self._changing:
             try:
                 config = self._read_config()

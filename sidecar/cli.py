@@ -66,7 +66,7 @@ def main() -> None:
 @config_file
 @web_flags
 @log_flags
-def run(config_file: Path, log_level: str, log_format: str, **web: Any) -> None:
+def run(config_file: Path, log_level: str, log_format: str, **web: Any) -> None:  # noqa: ANN401 each has its type
     """Evaluates the configured queries until it is stopped."""
     from sidecar.app import WebOptions  # noqa: PLC0415 check-config needs none of it
     from sidecar.service import serve  # noqa: PLC0415

@@ -31,7 +31,8 @@ class Alarms(Rows):
     @property
     def firing(self) -> NDArray[np.bool_]:
         """Whether the alarm of each series is on."""
-        return self.since != NEVER
+        firing: NDArray[np.bool_] = self.since != NEVER
+        return firing
 
 
 def advance(

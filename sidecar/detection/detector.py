@@ -38,9 +38,7 @@ class Models(Rows):
     def empty(cls, series: int) -> "Models":
         """Models that score nothing."""
         nan = np.full(series, np.nan)
-        return cls(
-            np.zeros(series, bool), Forests.empty(series), np.full(series, 2), nan, nan.copy(), nan.copy()
-        )
+        return cls(np.zeros(series, bool), Forests.empty(series), np.full(series, 2), nan, nan.copy(), nan.copy())
 
     def __len__(self) -> int:
         return len(self.fitted)
@@ -60,9 +58,7 @@ def context_steps(settings: Settings) -> int:
     return WARM_UP
 
 
-def fit(
-    values: NDArray[np.float64], end: int, seeds: NDArray[np.uint64], settings: Settings
-) -> Models:
+def fit(values: NDArray[np.float64], end: int, seeds: NDArray[np.uint64], settings: Settings) -> Models:
     """Fits a model to each series.
 
     Args:

@@ -1,4 +1,4 @@
-"""When models are fitted: at instants that are a function of the clock and the samples alone, so that replicas agree."""
+"""When models are fitted: at instants that the clock and the samples alone decide, so that replicas agree."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from sidecar.detection.settings import Settings
 GROUPS = 24
 """Series are fitted in this many groups, spread evenly over `fit_every`."""
 
-NEVER = np.iinfo(np.int64).min
+NEVER = -(2**63)
 """The fit instant of a series that has none yet."""
 
 
@@ -57,7 +57,8 @@ class Schedule:
         regular -= regular % self.settings.step
         begin = np.where(first == NEVER, at - self.settings.fit_window, first) + self.settings.min_history - self.lead
         regular = np.where((regular >= begin), regular, NEVER)
-        return np.maximum(regular, self._newest_doubling(at, first))
+        newest: NDArray[np.int64] = np.maximum(regular, self._newest_doubling(at, first))
+        return newest
 
     def in_effect(self, at: int, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The fit instant of the model that scores the step at a time, as `newest`."""

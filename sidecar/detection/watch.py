@@ -94,9 +94,7 @@ def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[
     return rows, of
 
 
-def in_direction(
-    direction: str, values: NDArray[np.float64], expected: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def in_direction(direction: str, values: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether values lie on the side of what was expected that a query asks about: above, below or both."""
     if direction == "both":
         return np.ones(values.shape, bool)
@@ -145,7 +143,7 @@ class Watch:
         self.labels: tuple[LabelSet, ...] = ()
         self.series = Watched.new(())
         self.fresh: list[tuple[FitJob, Models]] = []
-        self.scored_until = NEVER
+        self.scored_until: int = NEVER
         self.verdicts: Verdicts | None = None
 
     def follow(self, frame: Frame) -> None:
@@ -199,10 +197,8 @@ class Watch:
         """
         new = self._new_steps(frame)
         changed = self._change_models(frame.end)
-        if new or self.verdicts is None:
-            verdicts = Verdicts.blank(frame, max(new, 1))
-        else:
-            verdicts = self.verdicts.newest()
+        kept = None if new else self.verdicts
+        verdicts = kept.newest() if kept else Verdicts.blank(frame, max(new, 1))
         if new:
             self._judge(frame, np.flatnonzero(~changed) if changed.any() else slice(None), verdicts, new)
         for instant in np.unique(self.series.instant[changed]):
@@ -216,7 +212,7 @@ class Watch:
     def _new_steps(self, frame: Frame) -> int:
         if self.scored_until == NEVER:
             return 1
-        return min((frame.end - self.scored_until) // frame.step, frame.values.shape[1])
+        return min((frame.end - self.scored_until) // frame.step, len(frame.times))
 
     def _change_models(self, at: int) -> NDArray[np.bool_]:
         changed = np.zeros(len(self.labels), bool)

@@ -5,13 +5,23 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What a worker sends back: a result, or an error."""
+
+    result: T | None = None
+    error: Exception | None = None
 
 
 class WorkerDiedError(RuntimeError):
@@ -38,7 +48,9 @@ class ProcessExecutor(Executor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Calls `fn` in a new process; it and its arguments and result are pickled."""
         future: Future[T] = Future()
-        threading.Thread(target=self._run, args=(future, fn, args, kwargs), name="worker", daemon=True).start()
+        threading.Thread(
+            target=self._run, args=(future, partial(fn, *args, **kwargs)), name="worker", daemon=True
+        ).start()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
@@ -46,26 +58,26 @@ class ProcessExecutor(Executor):
         del wait, cancel_futures
         self._stopped.set()
 
-    def _run(self, future: "Future[Any]", fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    def _run(self, future: Future[T], call: Callable[[], T]) -> None:
         with self._slots:
             if self._stopped.is_set() or not future.set_running_or_notify_cancel():
                 future.cancel()
                 return
             try:
-                result = self._call(fn, args, kwargs)
+                result = self._call(call)
             except Exception as error:  # noqa: BLE001 the caller gets it from the future
                 future.set_exception(error)
             else:
                 future.set_result(result)
 
-    def _call(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def _call(self, call: Callable[[], T]) -> T:
         ours, theirs = self._context.Pipe(duplex=True)
         process = self._context.Process(target=_work, args=(theirs,), name="sidecar-fit", daemon=True)
         process.start()
         theirs.close()
         try:
-            ours.send((fn, args, kwargs))
-            done, value = self._answer(ours, process)
+            ours.send(call)
+            answer: Answer[T] = self._answer(ours, process)
         except (EOFError, OSError) as error:
             process.join(1.0)
             raise WorkerDiedError(f"the worker process died (exit code {process.exitcode})") from error
@@ -74,18 +86,18 @@ class ProcessExecutor(Executor):
             process.join()
             process.close()
             ours.close()
-        if not done:
-            raise value
-        return value
+        if answer.error is not None:
+            raise answer.error
+        return cast("T", answer.result)
 
-    def _answer(self, ours: Connection, process: BaseProcess) -> tuple[bool, Any]:
+    def _answer(self, ours: Connection, process: BaseProcess) -> "Answer[T]":
         deadline = time.monotonic() + self._timeout
         while not ours.poll(POLL):
             if self._stopped.is_set():
                 raise WorkerDiedError("the executor was shut down")
             if time.monotonic() >= deadline:
                 raise WorkerTimeoutError(f"{process.name} did not answer within {self._timeout:.0f} s and was killed")
-        answer: tuple[bool, Any] = ours.recv()
+        answer: Answer[T] = ours.recv()
         return answer
 
 
@@ -95,9 +107,9 @@ POLL = 0.2
 
 def _work(pipe: Connection) -> None:
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
-        fn, args, kwargs = pipe.recv()
+        call = pipe.recv()
         try:
-            answer = (True, fn(*args, **kwargs))
+            answer = Answer(result=call())
         except Exception as error:  # noqa: BLE001 the parent raises it
-            answer = (False, error)
+            answer = Answer(error=error)
         pipe.send(answer)

@@ -63,7 +63,11 @@ class Evaluator:
         self._step = query.step
         self._offset = offset
         self._history = History(
-            around.source, query.expr, query.step, schedule.lookback, query.max_series,
+            around.source,
+            query.expr,
+            query.step,
+            schedule.lookback,
+            query.max_series,
             min_samples=settings.min_steps,
         )
         self._watch = Watch(schedule, query.direction)
@@ -83,7 +87,7 @@ class Evaluator:
             result = self._evaluate(at)
         except (PrometheusError, ExportError) as error:
             self._fail(at, error)
-        except Exception as error:  # the loop must outlive any defect of ours, and tell of it
+        except Exception as error:  # noqa: BLE001 the loop must outlive any defect of ours, and tell of it
             self._fail(at, error)
             self._log.exception("defect in an evaluation")
         else:

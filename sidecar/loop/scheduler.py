@@ -19,9 +19,7 @@ class QueryLoop:
         key: equal for loops that do the same.
     """
 
-    def __init__(
-        self, key: Hashable, evaluator: Evaluator, slots: Slots, clock: Clock, telemetry: Telemetry
-    ) -> None:
+    def __init__(self, key: Hashable, evaluator: Evaluator, slots: Slots, clock: Clock, telemetry: Telemetry) -> None:
         self.key = key
         self.evaluator = evaluator
         self._slots = slots

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from sidecar.export.snapshot import QueryResult, State
 from sidecar.export.telemetry import Telemetry
 from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.prometheus.frame import LabelSet
-from sidecar.prometheus.source import BadQueryError, UnreachableError
+from sidecar.prometheus.source import BadQueryError, PrometheusError, UnreachableError
 from tests.prometheus.memory_source import MemorySource
 
 STEP = 300
@@ -22,6 +22,9 @@ NOW = 1_700_000_100
 QUERY = QueryConfig.model_validate(
     {"name": "cpu", "expr": "cpu", "step": "5m", "fit_window": "2d", "fit_every": "6h", "min_history": "4h"}
 )
+
+
+Samples: TypeAlias = dict[LabelSet, dict[int, float]]
 
 
 def host(name: str) -> LabelSet:
@@ -37,7 +40,7 @@ def noise(seed: int, steps: int = 800, end: int = NOW) -> dict[int, float]:
 class Bench:
     """An evaluator over samples in memory, with what it publishes and counts."""
 
-    def __init__(self, samples: dict[LabelSet, dict[int, float]], executor: Executor, **query: Any) -> None:
+    def __init__(self, samples: Samples, executor: Executor, **query: object) -> None:
         self.source = MemorySource(samples)
         self.registry = CollectorRegistry()
         self.board = Board()
@@ -54,7 +57,7 @@ class Bench:
         return self.registry.get_sample_value(f"anomaly_sidecar_{name}", {"anomaly_name": "cpu", **labels})
 
 
-def warm(samples: dict[LabelSet, dict[int, float]], **query: Any) -> Bench:
+def warm(samples: Samples, **query: object) -> Bench:
     """A bench whose models have been fitted and are in use at NOW."""
     bench = Bench(samples, LocalExecutor(), **query)
     for at in (NOW, NOW + 1, NOW + 2):
@@ -153,20 +156,17 @@ def test_an_offset_keeps_a_distance_from_now() -> None:
     ("error", "up"),
     [(UnreachableError("connection refused"), 0.0), (BadQueryError('parse error: unexpected "}"'), 1.0)],
 )
-def test_a_failure_is_counted_logged_and_shown_and_the_last_result_stays(error: Exception, up: float) -> None:
+def test_a_failure_is_counted_logged_and_shown_and_the_last_result_stays(error: PrometheusError, up: float) -> None:
     bench = warm({host("a"): noise(1)})
     before = bench.board.snapshot.results["cpu"]
-    assert not isinstance(error, type(None))
-    bench.source.failures = [error]  # type: ignore[list-item]
+    bench.source.failures = [error]
     with capture_logs() as logs:
         result = bench.evaluate(NOW + STEP)
     assert result is before
     assert bench.board.snapshot.failures["cpu"].reason == str(error)
     assert bench.counted("evaluation_failures_total") == 1
     assert bench.registry.get_sample_value("anomaly_sidecar_prometheus_up") == up
-    assert logs == [
-        {"event": "evaluation failed", "error": str(error), "log_level": "error", "anomaly_name": "cpu"}
-    ]
+    assert logs == [{"event": "evaluation failed", "error": str(error), "log_level": "error", "anomaly_name": "cpu"}]
 
 
 def test_what_the_source_warns_of_is_logged() -> None:
@@ -189,7 +189,10 @@ def test_a_defect_is_logged_with_its_traceback_and_the_next_evaluation_goes_on(
 
 
 def test_series_that_would_collide_are_an_error_of_the_query() -> None:
-    samples = {(("__name__", "a"), ("instance", "x")): noise(1), (("__name__", "b"), ("instance", "x")): noise(2)}
+    samples: Samples = {
+        (("__name__", "a"), ("instance", "x")): noise(1),
+        (("__name__", "b"), ("instance", "x")): noise(2),
+    }
     bench = Bench(samples, LocalExecutor())
     bench.evaluator.evaluate(NOW)
     assert "2 series would all be exported" in bench.board.snapshot.failures["cpu"].reason
@@ -198,7 +201,7 @@ def test_series_that_would_collide_are_an_error_of_the_query() -> None:
 class Broken(Executor):
     """Fails every call."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Future[Any]:
         del fn, args, kwargs
         future: Future[Any] = Future()
         future.set_exception(MemoryError("the worker process died"))

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -49,6 +50,10 @@ def ec2_cpu(now: int) -> Iterator[Sample]:
         yield from ((labels, int(at), float(value)) for at, value in zip(times, values, strict=True))
 
 
+def scored(replica: SidecarProcess, series: int) -> bool:
+    return len(replica.samples("anomaly_score")) == series
+
+
 def scrape(name: str, *servers: str) -> dict[str, object]:
     return {
         "job_name": name,
@@ -64,7 +69,7 @@ def test_the_series_that_goes_wrong_is_flagged_and_answered_by_prometheus_with_i
     history = prometheus_server(openmetrics(ec2_cpu_utilization=ec2_cpu(now)))
     replicas = [sidecar(CONFIG.format(url=history.url)) for _ in range(2)]
     for replica in replicas:
-        wait_until(lambda replica=replica: len(replica.samples("anomaly_flag")) == 5, "all five to be scored")
+        wait_until(partial(scored, replica, 5), "all five to be scored")
         flags = replica.samples("anomaly_flag")
         assert flags == {"i-0": 0, "i-1": 0, "i-2": 1, "i-3": 0, "i-4": 0}
         scores = replica.samples("anomaly_score")
@@ -96,7 +101,7 @@ def test_two_replicas_and_a_restart_give_one_series_where_the_source_has_no_inst
     assert before["metric"] == {"__name__": "anomaly_score", "anomaly_name": "ec2_cpu", "zone": "eu-1"}
     replicas[0].kill()
     replicas[0].start()
-    wait_until(lambda: bool(replicas[0].samples("anomaly_score")), "the restarted replica to score")
+    wait_until(partial(scored, replicas[0], 1), "the restarted replica to score")
     [after] = scraping.wait_for("anomaly_score")
     assert after["metric"] == before["metric"]
     assert replicas[0].samples("anomaly_score") == replicas[1].samples("anomaly_score")
@@ -143,7 +148,7 @@ def test_the_cpu_of_this_host_scores_higher_under_load(
     exporter = node_exporter()
     prometheus = prometheus_server(scrape_configs=[scrape("node", exporter.url)])
     replica = sidecar(LIVE.format(url=prometheus.url))
-    wait_until(lambda: bool(replica.samples("anomaly_score")), "this host to be scored", deadline=90)
+    wait_until(partial(scored, replica, 1), "this host to be scored", deadline=90)
     [(instance, before)] = replica.samples("anomaly_score").items()
     assert instance == exporter.url.removeprefix("http://")
     with burner():
