@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from itertools import chain, pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def read_range(body: bytes, start: int, end: int, step: int) -> RangeResult:
         labels, order = _sorted_labels(entry["metric"] for entry in series)
         values = _samples([series[row]["values"] for row in order], start, end, step)
         warnings, infos = _texts(envelope, "warnings"), _texts(envelope, "infos")
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise BadAnswerError(
             _shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})")
         ) from error
@@ -106,8 +107,8 @@ def _samples(rows: list[list[Any]], start: int, end: int, step: int) -> NDArray[
     """Lay the samples of each row on the grid."""
     counts = [len(row) for row in rows]
     flat = list(chain.from_iterable(rows))
-    times = np.fromiter((time for time, _ in flat), np.float64, len(flat))
-    found = np.fromiter((float(text) for _, text in flat), np.float64, len(flat))
+    times = np.fromiter(map(itemgetter(0), flat), np.float64, len(flat))
+    found = np.fromiter(map(float, map(itemgetter(1), flat)), np.float64, len(flat))
     found[~np.isfinite(found)] = np.nan
     matrix = np.full((len(rows), (end - start) // step + 1), np.nan)
     matrix[np.repeat(np.arange(len(rows)), counts), _columns(times, start, end, step)] = found
