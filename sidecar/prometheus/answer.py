@@ -74,8 +74,8 @@ def _matrix(envelope: Mapping[str, Any]) -> list[Any]:
     return series
 
 
-def _sorted_labels(metrics: Iterable[Mapping[str, str]]) -> tuple[tuple[LabelSet, ...], list[int]]:
-    """Return the label sets in ascending order, and the position each had."""
+def _sorted_labels(metrics: Iterable[dict[str, str]]) -> tuple[tuple[LabelSet, ...], list[int]]:
+    """Return the label sets in ascending order, and the position each had; takes the names out of the metrics."""
     found = [_label_set(metric) for metric in metrics]
     order = sorted(range(len(found)), key=found.__getitem__)
     labels = tuple(found[row] for row in order)
@@ -87,9 +87,10 @@ def _sorted_labels(metrics: Iterable[Mapping[str, str]]) -> tuple[tuple[LabelSet
     return labels, order
 
 
-def _label_set(metric: Mapping[str, str]) -> LabelSet:
+def _label_set(metric: dict[str, str]) -> LabelSet:
     "".join(metric.values()).encode()  # refuses what is not text, at the price of a tenth of a look at each
-    return tuple(sorted([pair for pair in metric.items() if pair[0] != "__name__"]))
+    metric.pop("__name__", None)
+    return tuple(sorted(metric.items()))
 
 
 def describe(labels: LabelSet) -> str:
