@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from itertools import chain, pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def read_range(body: bytes, start: int, end: int, step: int) -> RangeResult:
         labels, order = _sorted_labels(entry["metric"] for entry in series)
         values = _samples([series[row]["values"] for row in order], start, end, step)
         warnings, infos = _texts(envelope, "warnings"), _texts(envelope, "infos")
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise BadAnswerError(
             _shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})")
         ) from error
@@ -73,8 +74,8 @@ def _matrix(envelope: Mapping[str, Any]) -> list[Any]:
     return series
 
 
-def _sorted_labels(metrics: Iterable[Mapping[str, str]]) -> tuple[tuple[LabelSet, ...], list[int]]:
-    """Return the label sets in ascending order, and the position each had."""
+def _sorted_labels(metrics: Iterable[dict[str, str]]) -> tuple[tuple[LabelSet, ...], list[int]]:
+    """Return the label sets in ascending order, and the position each had; takes the names out of the metrics."""
     found = [_label_set(metric) for metric in metrics]
     order = sorted(range(len(found)), key=found.__getitem__)
     labels = tuple(found[row] for row in order)
@@ -86,9 +87,10 @@ def _sorted_labels(metrics: Iterable[Mapping[str, str]]) -> tuple[tuple[LabelSet
     return labels, order
 
 
-def _label_set(metric: Mapping[str, str]) -> LabelSet:
+def _label_set(metric: dict[str, str]) -> LabelSet:
     "".join(metric.values()).encode()  # refuses what is not text, at the price of a tenth of a look at each
-    return tuple(sorted([pair for pair in metric.items() if pair[0] != "__name__"]))
+    metric.pop("__name__", None)
+    return tuple(sorted(metric.items()))
 
 
 def describe(labels: LabelSet) -> str:
@@ -106,8 +108,8 @@ def _samples(rows: list[list[Any]], start: int, end: int, step: int) -> NDArray[
     """Lay the samples of each row on the grid."""
     counts = [len(row) for row in rows]
     flat = list(chain.from_iterable(rows))
-    times = np.fromiter((time for time, _ in flat), np.float64, len(flat))
-    found = np.fromiter((float(text) for _, text in flat), np.float64, len(flat))
+    times = np.fromiter(map(itemgetter(0), flat), np.float64, len(flat))
+    found = np.fromiter(map(float, map(itemgetter(1), flat)), np.float64, len(flat))
     found[~np.isfinite(found)] = np.nan
     matrix = np.full((len(rows), (end - start) // step + 1), np.nan)
     matrix[np.repeat(np.arange(len(rows)), counts), _columns(times, start, end, step)] = found

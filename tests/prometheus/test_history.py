@@ -202,7 +202,17 @@ def test_too_large_an_answer_is_asked_for_in_halves() -> None:
     source.asked.clear()
     source.failures = [TooLargeError("much"), TooLargeError("much")]
     assert held.advance(at(5)).frame.end == at(5)
-    assert source.asked == [(at(1), at(5)), (at(1), at(2)), (at(1), at(1)), (at(2), at(5))]
+    singly = [(at(step), at(step)) for step in range(1, 6)]
+    assert source.asked == [(at(1), at(5)), (at(1), at(2)), *singly]
+
+
+def test_too_large_an_answer_of_one_step_is_an_error() -> None:
+    source = MemorySource(always("a"))
+    held = history(source)
+    held.advance(at(0))
+    source.failures = [TooLargeError("much"), TooLargeError("much")]
+    with pytest.raises(TooLargeError):
+        held.advance(at(2))
 
 
 def test_partial_answers_are_asked_for_again() -> None:
