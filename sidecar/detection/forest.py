@@ -1,4 +1,4 @@
-"""Isolation forests (Liu, Ting, Zhou: Isolation Forest, ICDM 2008), fitted by scikit-learn and flattened into arrays."""
+"""Isolation forests (Liu, Ting, Zhou: Isolation Forest, ICDM 2008), fitted by scikit-learn, as arrays."""
 
 from dataclasses import dataclass
 

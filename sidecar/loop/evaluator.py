@@ -152,7 +152,7 @@ class Evaluator:
             at=at,
             sample_time=int(verdicts.times[-1]),
             series=series_table(labels, verdicts, self._watch.series.alarms),
-            states=count_states(verdicts, self._watch.series.failed),
+            states=count_states(verdicts, advance.present, self._watch.series.failed),
             dropped={"max_series": advance.dropped},
         )
 

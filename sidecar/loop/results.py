@@ -11,11 +11,12 @@ from sidecar.export.snapshot import SeriesTable, State
 from sidecar.prometheus.frame import LabelSet
 
 
-def count_states(verdicts: Verdicts, failed: NDArray[np.bool_]) -> Mapping[State, int]:
+def count_states(verdicts: Verdicts, present: NDArray[np.bool_], failed: NDArray[np.bool_]) -> Mapping[State, int]:
     """Number of series in each state at the newest step; a series that has vanished is in none.
 
     Args:
         verdicts: on the newest steps.
+        present: shape (series,), whether the source had the series at the newest step, were it as NaN.
         failed: shape (series,), whether the series has no model because its fit failed.
     """
     scored = ~np.isnan(verdicts.scores.score[:, -1])
@@ -23,7 +24,7 @@ def count_states(verdicts: Verdicts, failed: NDArray[np.bool_]) -> Mapping[State
     return {
         State.OK: int(scored.sum()),
         State.WARMING: int((known & ~scored & ~failed).sum()),
-        State.NO_DATA: int((~known).sum()),
+        State.NO_DATA: int((present & ~known).sum()),
         State.STALE: 0,
         State.ERROR: int((known & ~scored & failed).sum()),
     }

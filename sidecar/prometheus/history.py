@@ -19,6 +19,7 @@ class Advance:
     Attributes:
         frame: the whole lookback; its labels are the same object while the series are, and its values are
             good until the next advance.
+        present: bool, shape (series,), whether the source had the series at the newest step, were it as NaN.
         new_steps: how many of its last columns were not in the advance before.
         dropped: series of the newest answer that `max_series` left out.
         warnings: what the server said about its answers.
@@ -28,6 +29,7 @@ class Advance:
     """
 
     frame: Frame
+    present: NDArray[np.bool_]
     new_steps: int
     dropped: int
     warnings: tuple[str, ...] = ()
@@ -111,7 +113,10 @@ class History:
         new_steps = min((end - self._returned) // self._step, self._length)
         self._returned = end
         warnings = tuple(tally.warnings)
-        return Advance(window.frame(), new_steps, self._dropped, warnings, tally.requests, tally.samples, tally.size)
+        present = window.seen == window.end
+        return Advance(
+            window.frame(), present, new_steps, self._dropped, warnings, tally.requests, tally.samples, tally.size
+        )
 
     def _moved(self, end: int, tally: _Tally) -> Lookback:
         window = self._window
