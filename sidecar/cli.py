@@ -108,21 +108,29 @@ def demo(listen_address: str, exit_after: str | None, log_level: str, log_format
 
 
 def set_up_logging(level: str, style: str) -> None:
-    """Structured logs on standard error."""
+    """Structured logs on standard error, those of libraries among them."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if style == "json"
         else structlog.processors.LogfmtRenderer(key_order=["ts", "level", "event"], bool_as_flag=False)
     )
+    common = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*common, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
     )
+    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=common,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=max(LEVELS[level], logging.WARNING), handlers=[of_libraries], force=True)
+    logging.captureWarnings(capture=True)

@@ -14,7 +14,7 @@ from tests.real.processes import Server, free_port
 class SidecarProcess(Server):
     """`sidecar run` with the configuration given as text."""
 
-    def __init__(self, directory: Path, config: str, *flags: str) -> None:
+    def __init__(self, directory: Path, config: str, *flags: str, ready: str = "/-/ready") -> None:
         directory.mkdir(parents=True)
         self.config = directory / "config.yaml"
         self.config.write_text(config)
@@ -28,7 +28,7 @@ class SidecarProcess(Server):
             f"--web.listen-address=127.0.0.1:{port}",
             *flags,
         ]
-        super().__init__(command, port, "/-/ready", directory / "sidecar.log")
+        super().__init__(command, port, ready, directory / "sidecar.log")
 
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
