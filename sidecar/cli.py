@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import structlog
+from structlog.typing import Processor
 
 from sidecar import __version__
 
@@ -114,7 +115,7 @@ def set_up_logging(level: str, style: str) -> None:
         if style == "json"
         else structlog.processors.LogfmtRenderer(key_order=["ts", "level", "event"], bool_as_flag=False)
     )
-    common = [
+    common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
