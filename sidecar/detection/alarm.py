@@ -1,59 +1,234 @@
-"""From scores to flags: the alarm of each series as a state machine over its steps."""
+"""From scores to alarms: a state machine per series, advanced column by column for all series at once.
+
+    idle -- some of N scores reach 1 --> pending -- M of N, above the recent peak --> firing
+    firing -- below the exit threshold --> recovering -- at or above it --> firing
+    recovering -- for longer than the hold --> idle
+
+An alarm that has ended starts again within the re-arm time only when a score exceeds the highest of late: one incident,
+one alarm. The flag is 1 while firing or recovering, so it does not flicker within an episode. Time is sample time.
+"""
 
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.detection.arrays import Bools, Floats, Ints, Times
+from sidecar.detection.detector import Scores
 from sidecar.detection.rows import Rows
 
-EXIT = 0.7
-"""Score below which an alarm ends: lower than its threshold, so that flags do not flicker within an episode."""
+Codes = NDArray[np.int8]
 
 NEVER = -1
+"""The time of what has not been."""
+
+
+class State(IntEnum):
+    """What the alarm of a series is doing."""
+
+    IDLE = 0
+    PENDING = 1
+    FIRING = 2
+    RECOVERING = 3
+
+
+class Reason(IntEnum):
+    """Why the alarm is in its state."""
+
+    CALM = 0
+    NOT_SCORED = 1
+    EXCEEDED = 2
+    UNCONFIRMED = 3
+    BELOW_PEAK = 4
+    HELD = 5
+    WRONG_DIRECTION = 6
+    SMALL_DEVIATION = 7
+    INVALID_VALUE = 8
+    SUPPRESSED = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When a score becomes an alarm; times in seconds of sample time.
+
+    Attributes:
+        confirm: (M, N): of the last N scores, M must reach 1.
+        exit: the alarm goes on at scores from here on.
+        hold: how long scores must stay below `exit` for the alarm to end.
+        rearm: how long a peak is remembered, that a new alarm has to exceed.
+        direction: which side of the expected value counts: `above`, `below` or `both`.
+        min_deviation: least distance from the expected value that counts, in the series' unit.
+        min_relative_deviation: the same, as a share of the expected value.
+        valid_range: least and largest value that counts.
+    """
+
+    confirm: tuple[int, int] = (1, 1)
+    exit: float = 0.75
+    hold: int = 7_200
+    rearm: int = 21_600
+    direction: str = "both"
+    min_deviation: float = 0.0
+    min_relative_deviation: float = 0.0
+    valid_range: tuple[float, float] = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True, slots=True)
 class Alarms(Rows):
-    """The alarm of each series.
+    """The state of each series' alarm, shape (S,) but for `recent`; times in unix seconds of sample time.
 
     Attributes:
-        since: int64 of shape (series,), when the alarm began, unix seconds; NEVER where there is none.
+        since: when the alarm that is on (firing or recovering) started, NEVER where none is.
+        active: time of the last score at or above the exit threshold.
+        peak: the highest score of late.
+        peaked: time at which a score last came near it.
+        second: the highest score since.
+        recent: (S, N) the newest scores, newest last.
     """
 
-    since: NDArray[np.int64]
+    since: Times
+    active: Times
+    peak: Floats
+    peaked: Times
+    second: Floats
+    recent: Floats
 
     @classmethod
-    def idle(cls, series: int) -> "Alarms":
-        """No alarm anywhere."""
-        return cls(np.full(series, NEVER, np.int64))
+    def idle(cls, series: int, policy: Policy) -> "Alarms":
+        """The state before the first column."""
+        never, zeros = np.full(series, NEVER, dtype=np.int64), np.zeros(series)
+        recent = np.zeros((series, policy.confirm[1]))
+        return cls(never, never.copy(), zeros, never.copy(), zeros.copy(), recent)
 
     @property
-    def firing(self) -> NDArray[np.bool_]:
+    def firing(self) -> Bools:
         """Whether the alarm of each series is on."""
-        firing: NDArray[np.bool_] = self.since != NEVER
-        return firing
+        return np.asarray(self.since != NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Rows):
+    """What the alarms did in each column; shape (S, n).
+
+    Attributes:
+        flag: whether an alarm is on.
+        state: a `State`.
+        reason: a `Reason`.
+        detection: the highest threshold at which an alarm would start here, 0 if none.
+        since: when the alarm that is on started, unix seconds, NEVER where none is.
+    """
+
+    flag: Bools
+    state: Codes
+    reason: Codes
+    detection: Floats
+    since: Times
+
+    @classmethod
+    def blank(cls, series: int, columns: int) -> "Outcome":
+        """No alarm anywhere, and nothing scored."""
+        shape = (series, columns)
+        state, reason = np.full(shape, State.IDLE, dtype=np.int8), np.full(shape, Reason.NOT_SCORED, dtype=np.int8)
+        return cls(np.zeros(shape, dtype=np.bool_), state, reason, np.zeros(shape), np.full(shape, NEVER))
+
+    def columns(self, which: slice) -> "Outcome":
+        """Some columns."""
+        return Outcome(*(part[:, which] for part in self.parts()))
+
+    def set_column(self, which: int, other: "Outcome") -> None:
+        """Overwrites a column, in place, with the only one of another outcome, of shape (S,)."""
+        for mine, theirs in zip(self.parts(), other.parts(), strict=True):
+            mine[:, which] = theirs
 
 
 def advance(
-    alarms: Alarms, scores: NDArray[np.float64], material: NDArray[np.bool_], times: NDArray[np.int64]
-) -> tuple[Alarms, NDArray[np.bool_]]:
-    """Runs the alarms over some steps.
+    alarms: Alarms, scores: Scores, values: Floats, times: Times, policy: Policy, *, suppressed: Bools | None = None
+) -> tuple[Alarms, Outcome]:
+    """Move the alarms on over the columns of `scores` (S, n), at `times` (n,), in sample time.
 
-    Args:
-        alarms: as they were before the first of the steps.
-        scores: shape (series, steps); a step that is not scored changes nothing.
-        material: shape (series, steps), whether the step may begin an alarm.
-        times: shape (steps,), unix seconds.
-
-    Returns:
-        The alarms after the last step, and the flags, bool of shape (series, steps).
+    `suppressed` is (S, n) or (n,). Advancing column by column or all at once gives the same.
     """
-    since = alarms.since.copy()
-    flags = np.zeros(scores.shape, bool)
-    for column, time in enumerate(times):
-        score = scores[:, column]
-        since[(since != NEVER) & (score < EXIT)] = NEVER
-        since[(since == NEVER) & (score >= 1) & material[:, column]] = time
-        flags[:, column] = since != NEVER
-    return Alarms(since), flags
+    shape = scores.score.shape
+    blocked = immaterial(values, scores.expected, policy)
+    if suppressed is not None:
+        blocked = np.where(np.broadcast_to(suppressed, shape), np.int8(Reason.SUPPRESSED), blocked)
+    outcome = Outcome.blank(*shape)
+    for i, time in enumerate(times):
+        alarms, column = step(alarms, scores.score[:, i], blocked[:, i], int(time), policy)
+        outcome.set_column(i, column)
+    return alarms, outcome
+
+
+def immaterial(values: Floats, expected: Floats, policy: Policy) -> Codes:
+    """Why a value may not raise an alarm, whatever its score: a `Reason`, 0 where it may; shapes (S, n)."""
+    above = values - np.where(np.isnan(expected), values, expected)
+    least = np.maximum(policy.min_deviation, policy.min_relative_deviation * np.abs(np.nan_to_num(expected)))
+    wrong_way = (above < 0) if policy.direction == "above" else (above > 0)
+    checks = [
+        ((values < policy.valid_range[0]) | (values > policy.valid_range[1]), Reason.INVALID_VALUE),
+        (wrong_way & (policy.direction != "both"), Reason.WRONG_DIRECTION),
+        (np.abs(above) < least, Reason.SMALL_DEVIATION),
+    ]
+    found = np.select([which for which, _ in checks], [reason for _, reason in checks], 0)
+    return np.asarray(found, dtype=np.int8)
+
+
+def step(alarms: Alarms, score: Floats, blocked: Codes, time: int, policy: Policy) -> tuple[Alarms, Outcome]:
+    """One column, (S,)."""
+    needed, _ = policy.confirm
+    scored, free = ~np.isnan(score), blocked == 0
+    now = np.where(scored, score, 0.0)
+    counted = np.where(free, now, 0.0)
+    recent = np.concatenate([alarms.recent[:, 1:], counted[:, None]], axis=1)
+    confirmed = np.minimum(now, np.sort(recent, axis=1)[:, -needed])
+    on = alarms.firing
+    active = np.where(on & (counted >= policy.exit), time, alarms.active)
+    going_on = on & (time - active <= policy.hold)
+    expired = time - alarms.peaked > policy.rearm
+    peak, second = np.where(expired, alarms.second, alarms.peak), np.where(expired, 0.0, alarms.second)
+    peaked = np.where(expired, time, alarms.peaked)
+    detection = np.where(~going_on & (now > peak), np.where(free, confirmed, now), 0.0)
+    starting = free & (detection >= 1)
+    firing = going_on | starting
+    near = counted >= np.minimum(policy.exit * peak, peak)
+    following = Alarms(
+        since=np.where(starting, time, np.where(firing, alarms.since, NEVER)),
+        active=np.where(starting, time, active),
+        peak=np.maximum(peak, counted),
+        peaked=np.where(near, time, peaked),
+        second=np.where(near, 0.0, np.maximum(second, counted)),
+        recent=recent,
+    )
+    pending = ~firing & (recent >= 1).any(axis=1)
+    state = np.where(firing, np.where(active_now(following, time), State.FIRING, State.RECOVERING), pending * 1)
+    return following, Outcome(
+        firing, state.astype(np.int8), reasons(state, now, scored, blocked, peak), detection, following.since
+    )
+
+
+def active_now(alarms: Alarms, time: int) -> Bools:
+    """(S,): whether the newest score keeps the alarm on by itself."""
+    return np.asarray(alarms.active == time)
+
+
+def reasons(state: Ints, now: Floats, scored: Bools, blocked: Codes, peak: Floats) -> Codes:
+    """Why each alarm is in its `state`, (S,)."""
+    high = now >= 1
+    conditions = [
+        state == State.FIRING,
+        state == State.RECOVERING,
+        ~scored,
+        high & (blocked > 0),
+        high & (now <= peak),
+        state == State.PENDING,
+    ]
+    choices: list[Any] = [
+        Reason.EXCEEDED,
+        Reason.HELD,
+        Reason.NOT_SCORED,
+        blocked,
+        Reason.BELOW_PEAK,
+        Reason.UNCONFIRMED,
+    ]
+    return np.asarray(np.select(conditions, choices, Reason.CALM), dtype=np.int8)

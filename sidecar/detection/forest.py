@@ -1,99 +1,133 @@
-"""Isolation forests (Liu, Ting, Zhou: Isolation Forest, ICDM 2008), fitted by scikit-learn, as arrays."""
+"""One-dimensional isolation forests in closed form: no trees are grown, and nothing is random.
+
+An isolation tree over one feature cuts the range of its sample at a uniformly random place, again and again. Of all
+gaps between neighbouring values in an interval, one is therefore cut first with a probability of its share of the
+interval. So the gap that ends at x_k, above x, is cut before everything between x and itself with probability
+(x_k - x_{k-1}) / (x_k - x), and then lies on the path of x. The sum of this over the gaps on both sides is the
+expected path length of x: the limit of infinitely many trees (Liu, Ting and Zhou, "Isolation Forest", ICDM 2008).
+
+Sub-sampling is averaged exactly as well: a tree's sample holds every training value with probability q, so the mean
+position of the neighbour x_{k-1} follows from a recursion. A value beyond the sample is cut off at the root with a
+probability that grows with its distance (as in Guha et al., "Robust Random Cut Forest", ICML 2016, section 2): the
+path beyond the root falls as 1 / distance, and its logarithm never saturates.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sidecar.detection.rows import Rows
+from sidecar.detection.arrays import Bools, Floats, Ints
 
-TREES = 50
-SUB_SAMPLE = 128
-NODES = 2 * SUB_SAMPLE - 1
-"""The most nodes that a tree grown on a sub-sample can have."""
+OUTER: Floats = np.exp2(np.arange(-5, 7, dtype=np.float64))
+"""Distances beyond both ends of the sample, in ranges of it, at which the path length is tabulated."""
+
+TIE = 1e-9
+"""Values closer than this share of the sample's range are one value."""
+
+SHORTEST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Forests(Rows):
-    """One forest per series, as arrays over (series, trees, nodes); a leaf is its own child.
+class Sample:
+    """Training values, sorted and thinned to groups; arrays of shape (B, K) but for `centre` and `scale`, (B,).
 
     Attributes:
-        feature: uint8, the feature a node splits on.
-        threshold: float32, a row goes left where its feature is at most this.
-        left: int16, child node.
-        right: int16, child node.
-        path_length: float32, of a leaf: its depth plus the mean path length of the rows that ended in it.
+        at: ascending positions of the groups, (value - centre) / scale.
+        weight: how many training values a group stands for, 0 for a group too many.
+        centre: the middle value.
+        scale: the range of the values.
     """
 
-    feature: NDArray[np.uint8]
-    threshold: NDArray[np.float32]
-    left: NDArray[np.int16]
-    right: NDArray[np.int16]
-    path_length: NDArray[np.float32]
-
-    @classmethod
-    def empty(cls, series: int) -> "Forests":
-        """Forests of a single leaf each, for series that have none yet."""
-        shape = (series, TREES, NODES)
-        return cls(
-            np.zeros(shape, np.uint8),
-            np.zeros(shape, np.float32),
-            np.zeros(shape, np.int16),
-            np.zeros(shape, np.int16),
-            np.zeros(shape, np.float32),
-        )
-
-    def fit_row(self, row: int, features: NDArray[np.float64], seed: int) -> int:
-        """Fits the forest of one row on features of shape (samples, features); returns its sub-sample size."""
-        # Here and not at the top: scikit-learn triples the memory of a process that never fits.
-        from sklearn.ensemble import IsolationForest  # noqa: PLC0415
-
-        size = min(SUB_SAMPLE, len(features))
-        model = IsolationForest(n_estimators=TREES, max_samples=size, random_state=seed).fit(features)
-        for tree, estimator in enumerate(model.estimators_):
-            nodes = estimator.tree_
-            n = nodes.node_count
-            leaf = nodes.children_left < 0
-            here = np.arange(n)
-            self.feature[row, tree, :n] = np.where(leaf, 0, nodes.feature)
-            self.threshold[row, tree, :n] = nodes.threshold
-            self.left[row, tree, :n] = np.where(leaf, here, nodes.children_left)
-            self.right[row, tree, :n] = np.where(leaf, here, nodes.children_right)
-            self.path_length[row, tree, :n] = node_depths(nodes.children_left, nodes.children_right)
-            self.path_length[row, tree, :n] += mean_path_length(nodes.n_node_samples)
-        return size
-
-    def mean_path(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean path length over the trees, for features of shape (series, steps, features); shape (series, steps)."""
-        series, steps, _ = features.shape
-        row = np.arange(series)[:, None, None]
-        tree = np.arange(TREES)[None, :, None]
-        step = np.arange(steps)[None, None, :]
-        # Compared in float32 as scikit-learn does, or a value equal to a threshold would fall to the other side.
-        narrow = features.astype(np.float32)
-        node = np.zeros((series, TREES, steps), np.int16)
-        while True:
-            goes_left = narrow[row, step, self.feature[row, tree, node]] <= self.threshold[row, tree, node]
-            child = np.where(goes_left, self.left[row, tree, node], self.right[row, tree, node])
-            if np.array_equal(child, node):
-                break
-            node = child
-        mean: NDArray[np.float64] = self.path_length[row, tree, node].mean(axis=1, dtype=np.float64)
-        return mean
+    at: Floats
+    weight: Floats
+    centre: Floats
+    scale: Floats
 
 
-def node_depths(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Depth of each node below the root; children stand behind their parent, a leaf has -1."""
-    depth = np.zeros(len(left))
-    for node in range(len(left)):
-        if left[node] >= 0:
-            depth[left[node]] = depth[right[node]] = depth[node] + 1
-    return depth
+def thin(values: Floats, groups: int, smallest: Floats) -> Sample:
+    """Sort each row of `values` (B, N; NaN: absent) into groups, single values at both ends, as wide as needed inside.
+
+    A range below `smallest` (B,) is taken for noise of the arithmetic.
+    """
+    ordered = np.sort(values, axis=1)
+    count = np.count_nonzero(~np.isnan(ordered), axis=1)
+    last = np.maximum(count - 1, 0)[:, None]
+    low, high = np.nan_to_num(ordered[:, :1]), np.nan_to_num(np.take_along_axis(ordered, last, axis=1))
+    centre = np.nan_to_num(np.take_along_axis(ordered, last // 2, axis=1))
+    scale = np.maximum(high - low, smallest[:, None])
+    z = (np.where(np.isnan(ordered), high, ordered) - centre) / scale
+    edges = group_edges(count, groups)
+    weight = np.diff(edges, axis=1)
+    sums = np.concatenate([np.zeros((len(z), 1)), np.cumsum(z, axis=1)], axis=1)
+    mean = np.diff(np.take_along_axis(sums, edges, axis=1), axis=1) / np.maximum(weight, 1)
+    first = np.take_along_axis(z, np.minimum(edges[:, :-1], z.shape[1] - 1), axis=1)
+    final = np.take_along_axis(z, np.maximum(edges[:, 1:] - 1, 0), axis=1)
+    at = np.maximum.accumulate(np.where(final - first > TIE, mean, first), axis=1)
+    return Sample(at, weight.astype(np.float64), centre[:, 0], scale[:, 0])
 
 
-def mean_path_length(samples: NDArray[np.int64]) -> NDArray[np.float64]:
-    """c(n), the mean path length of an unsuccessful search among n samples (Liu et al. 2008, equation 1)."""
-    n = samples.astype(np.float64)
-    many = 2 * (np.log(np.maximum(n - 1, 1)) + np.euler_gamma) - 2 * (n - 1) / np.maximum(n, 1)
-    length: NDArray[np.float64] = np.where(n > 2, many, np.where(n == 2, 1.0, 0.0))  # noqa: PLR2004
-    return length
+def group_edges(count: Ints, groups: int) -> Ints:
+    """Ranks (B, groups + 1) at which groups of `count` (B,) sorted values begin, a quarter of them single per end."""
+    single = groups // 4
+    k, n = np.arange(groups + 1), count[:, None]
+    inner = single + np.rint((k - single) * (n - 2 * single) / (groups - 2 * single))
+    edges = np.where(k <= single, k, np.where(k >= groups - single, n - groups + k, inner))
+    return np.asarray(np.where(n < groups, np.minimum(k, n), edges), dtype=np.intp)
+
+
+def cuts_above(sample: Floats, log_miss: Floats, at: Floats, first: Ints) -> Floats:
+    """Expected cuts on the path of `at` (B, Q) by the gaps that end at the groups `first` (Q,) and above.
+
+    `log_miss` (B, K) is the logarithm of the probability that a tree's sample holds nothing of a group.
+    """
+    hit = -np.expm1(log_miss)
+    missed = np.concatenate([np.zeros((len(sample), 1)), np.cumsum(log_miss, axis=1)], axis=1)
+    mean = np.zeros_like(missed)  # of the nearest sampled value below, as far as there is one
+    for k in range(sample.shape[1]):
+        mean[:, k + 1] = (1 - hit[:, k]) * mean[:, k] + hit[:, k] * sample[:, k]
+    alone = np.exp(np.minimum(missed[:, None, :-1] - missed[:, first, None], 0.0))
+    below = mean[:, None, :-1] - alone * mean[:, first, None] - (1 - alone) * at[:, :, None]
+    distance = sample[:, None, :] - at[:, :, None]
+    apart = (distance > TIE) & (np.arange(sample.shape[1]) >= first[:, None])
+    share = np.clip(1 - below / np.where(apart, distance, 1.0), 0.0, 1.0)
+    return np.asarray(np.where(apart, hit[:, None, :] * share, 0.0).sum(axis=2))
+
+
+def cuts(sample: Floats, log_miss: Floats, at: Floats, below: Ints, above: Ints) -> Floats:
+    """Expected path lengths (B, Q) of `at`: groups before `below` (Q,) lie beneath it, from `above` (Q,) on over it."""
+    upward = cuts_above(sample, log_miss, at, above)
+    downward = cuts_above(-sample[:, ::-1], log_miss[:, ::-1], -at, sample.shape[1] - below)
+    return upward + downward
+
+
+def isolation(sample: Sample, share: float, least: int, most: int) -> tuple[Floats, Floats]:
+    """How isolated each group is among the *others*, and what lies beyond the ends: (B, K) and (B, 2, len(OUTER)).
+
+    Minus the binary logarithm of the expected path beyond the root, for sub-samples of a `share` of the values, but
+    between `least` and `most`. Values in one group, or equal, lengthen their path as a tree of their own would.
+    """
+    n = np.maximum(sample.weight.sum(axis=1, keepdims=True), 1)
+    q = np.minimum(np.clip(share * n, least, most) / n, 0.999)
+    log_miss = sample.weight * np.log1p(-q)
+    k = sample.at.shape[1]
+    each, none, all_ = np.arange(k), np.zeros(len(OUTER), dtype=np.intp), np.full(len(OUTER), k)
+    path = cuts(sample.at, log_miss, sample.at, each, each + 1)
+    same = np.abs(sample.at[:, :, None] - sample.at[:, None, :]) <= TIE
+    fellows = (same * sample.weight[:, None, :]).sum(axis=2) - 1
+    path = path + 2 * np.log1p(q * np.maximum(fellows, 0))
+    any_ = 1 - np.exp(log_miss.sum(axis=1, keepdims=True))
+    inside = depth_score(longest_of_equals(path, same) - any_)
+    under = depth_score(cuts(sample.at, log_miss, sample.at[:, :1] - OUTER, none, none) - any_)
+    over = depth_score(cuts(sample.at, log_miss, sample.at[:, -1:] + OUTER, all_, all_) - any_)
+    outside = np.stack([np.maximum(under, inside[:, :1]), np.maximum(over, inside[:, -1:])], axis=1)
+    return inside, outside
+
+
+def longest_of_equals(path: Floats, same: Bools) -> Floats:
+    """Give equal values (same: (B, K, K)) the longest of their path lengths."""
+    return np.asarray(np.where(same, path[:, None, :], -np.inf).max(axis=2))
+
+
+def depth_score(path: Floats) -> Floats:
+    """Minus the binary logarithm of a path length."""
+    return np.asarray(-np.log2(np.maximum(path, SHORTEST)))

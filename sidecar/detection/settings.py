@@ -1,6 +1,12 @@
-"""What a detector must know of a query, in its own terms."""
+"""What a detector must know of a query, in its own terms, and the lengths that follow from it."""
 
 from dataclasses import dataclass
+
+MINUTE = 60
+HOUR = 3_600
+DAY = 86_400
+DAYS_BACK = 7
+"""Days that a value is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,11 +17,15 @@ class Settings:
         step: distance of two columns.
         fit_window: how much of the past a model is fitted on.
         min_history: how much of it a series must have before it is scored.
+        timezone: IANA name of the zone whose days are compared.
+        alarm_budget: alarms per second that an ordinary series may raise.
     """
 
     step: int
-    fit_window: int
-    min_history: int
+    fit_window: int = 14 * DAY
+    min_history: int = DAY
+    timezone: str = "UTC"
+    alarm_budget: float = 1 / (30 * DAY)
 
     @property
     def fit_steps(self) -> int:
@@ -26,3 +36,29 @@ class Settings:
     def min_steps(self) -> int:
         """Columns with a sample that a fit needs."""
         return self.min_history // self.step
+
+    @property
+    def bucket(self) -> int:
+        """Columns that are averaged: five minutes, for what shorter steps add is mostly noise."""
+        return max(1, round(5 * MINUTE / self.step))
+
+    @property
+    def day_steps(self) -> int:
+        """Columns of a day."""
+        return DAY // self.step
+
+    @property
+    def long_steps(self) -> int:
+        """Columns of the window in which a series' range is taken: 100 minutes, six buckets at least."""
+        return max(6 * self.bucket, round(100 * MINUTE / self.step))
+
+    @property
+    def slack_steps(self) -> int:
+        """Columns that another day's value may be early or late: a quarter of an hour, one bucket at least."""
+        return max(self.bucket, round(15 * MINUTE / self.step))
+
+
+def context_steps(settings: Settings) -> int:
+    """Columns of the past that scoring one column needs."""
+    clock_change = HOUR // settings.step
+    return DAYS_BACK * settings.day_steps + clock_change + settings.slack_steps + settings.bucket

@@ -6,7 +6,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.detection.alarm import Alarms, advance
+from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
 from sidecar.detection.detector import Models, Scores, fit, score
 from sidecar.detection.rows import Rows
 from sidecar.detection.schedule import NEVER, Schedule
@@ -45,31 +45,37 @@ class FitJob:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What the newest steps of a query mean, float64 or bool of shape (series, steps).
+    """What the newest steps of a query mean, shape (series, steps).
 
     Attributes:
         times: the steps, unix seconds.
         values: the samples.
         scores: their scores.
-        flags: whether the alarm is on.
+        outcome: what their alarms did.
     """
 
     times: NDArray[np.int64]
     values: NDArray[np.float64]
     scores: Scores
-    flags: NDArray[np.bool_]
+    outcome: Outcome
 
     @classmethod
     def blank(cls, frame: Frame, last: int) -> "Verdicts":
         """Nothing scored and nothing flagged in the last columns of a frame."""
         values = frame.values[:, frame.values.shape[1] - last :]
-        scores = Scores(np.full(values.shape, np.nan), np.full(values.shape, np.nan))
-        return cls(frame.times[len(frame.times) - last :], values, scores, np.zeros(values.shape, bool))
+        return cls(
+            frame.times[len(frame.times) - last :], values, Scores.blank(*values.shape), Outcome.blank(*values.shape)
+        )
+
+    @property
+    def flags(self) -> NDArray[np.bool_]:
+        """Whether the alarm is on."""
+        return self.outcome.flag
 
     def newest(self) -> "Verdicts":
         """The newest step alone."""
-        scores = Scores(self.scores.score[:, -1:], self.scores.expected[:, -1:])
-        return Verdicts(self.times[-1:], self.values[:, -1:], scores, self.flags[:, -1:])
+        newest = slice(-1, None)
+        return Verdicts(self.times[-1:], self.values[:, -1:], self.scores.columns(newest), self.outcome.columns(newest))
 
 
 def seed_of(labels: LabelSet) -> int:
@@ -94,13 +100,6 @@ def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[
     return rows, of
 
 
-def in_direction(direction: str, values: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether values lie on the side of what was expected that a query asks about: above, below or both."""
-    if direction == "both":
-        return np.ones(values.shape, bool)
-    return values > expected if direction == "above" else values < expected
-
-
 @dataclass(frozen=True, slots=True)
 class Watched(Rows):
     """What is kept of each series, a row each.
@@ -122,11 +121,13 @@ class Watched(Rows):
     alarms: Alarms
 
     @classmethod
-    def new(cls, labels: tuple[LabelSet, ...]) -> "Watched":
+    def new(cls, labels: tuple[LabelSet, ...], policy: Policy) -> "Watched":
         """Series that have nothing yet."""
         n = len(labels)
         seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
-        return cls(seeds, np.full(n, NEVER), np.full(n, NEVER), Models.empty(n), np.zeros(n, bool), Alarms.idle(n))
+        return cls(
+            seeds, np.full(n, NEVER), np.full(n, NEVER), Models.empty(n), np.zeros(n, bool), Alarms.idle(n, policy)
+        )
 
 
 class Watch:
@@ -136,12 +137,12 @@ class Watch:
     the alarm is replayed from idle over the day before, so that nothing older leaves a trace.
     """
 
-    def __init__(self, schedule: Schedule, direction: str) -> None:
+    def __init__(self, schedule: Schedule, policy: Policy) -> None:
         self.schedule = schedule
         self.settings = schedule.settings
-        self.direction = direction
+        self.policy = policy
         self.labels: tuple[LabelSet, ...] = ()
-        self.series = Watched.new(())
+        self.series = Watched.new((), policy)
         self.fresh: list[tuple[FitJob, Models]] = []
         self.scored_until: int = NEVER
         self.verdicts: Verdicts | None = None
@@ -151,7 +152,7 @@ class Watch:
         if frame.labels is self.labels:
             return
         stay, of = places(frame.labels, self.labels)
-        series = Watched.new(frame.labels)
+        series = Watched.new(frame.labels, self.policy)
         series.put(stay, self.series.take(of))
         self.labels, self.series, self.verdicts = frame.labels, series, None
 
@@ -203,7 +204,7 @@ class Watch:
             self._judge(frame, np.flatnonzero(~changed) if changed.any() else slice(None), verdicts, new)
         for instant in np.unique(self.series.instant[changed]):
             rows = np.flatnonzero(changed & (self.series.instant == instant))
-            self.series.alarms.put(rows, Alarms.idle(len(rows)))
+            self.series.alarms.put(rows, Alarms.idle(len(rows), self.policy))
             begin = int(instant) + self.schedule.lead - REPLAY
             self._judge(frame, rows, verdicts, (frame.end - begin) // frame.step + 1)
         self.scored_until, self.verdicts = frame.end, verdicts
@@ -234,9 +235,10 @@ class Watch:
         last = min(last, frame.values.shape[1])
         values = frame.values[rows]
         scores = score(self.series.models.take(rows), values, frame.end, self.settings, last)
-        material = in_direction(self.direction, values[:, -last:], scores.expected)
-        alarms, flags = advance(self.series.alarms.take(rows), scores.score, material, frame.times[-last:])
+        alarms, outcome = advance(
+            self.series.alarms.take(rows), scores, values[:, -last:], frame.times[-last:], self.policy
+        )
         self.series.alarms.put(rows, alarms)
-        new = len(verdicts.times)
-        verdicts.scores.put(rows, Scores(scores.score[:, -new:], scores.expected[:, -new:]))
-        verdicts.flags[rows] = flags[:, -new:]
+        new = slice(-len(verdicts.times), None)
+        verdicts.scores.put(rows, scores.columns(new))
+        verdicts.outcome.put(rows, outcome.columns(new))

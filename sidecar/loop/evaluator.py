@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from sidecar.config.schema import QueryConfig
+from sidecar.detection.alarm import Policy
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Verdicts, Watch
@@ -70,7 +71,7 @@ class Evaluator:
             query.max_series,
             min_samples=settings.min_steps,
         )
-        self._watch = Watch(schedule, query.direction)
+        self._watch = Watch(schedule, Policy(direction=query.direction))
         self._desk = FitDesk(around.executor, query.name, around.telemetry)
         self._export = Exporter(query.name, query.labels)
         self._board = around.board

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sidecar.detection.alarm import Policy
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Watch, places
@@ -47,7 +48,7 @@ def fit_all(watch: Watch, at: Frame) -> int:
 
 
 def watched_to(values: NDArray[np.float64], start: int, stop: int) -> Watch:
-    watch = Watch(SCHEDULE, "both")
+    watch = Watch(SCHEDULE, Policy())
     for column in range(start, stop + 1):
         at = frame(values, column)
         watch.follow(at)
@@ -80,7 +81,7 @@ def test_missed_steps_are_made_up_for_in_one_pass(values: NDArray[np.float64]) -
 
 
 def test_without_models_nothing_is_scored(values: NDArray[np.float64]) -> None:
-    watch = Watch(SCHEDULE, "both")
+    watch = Watch(SCHEDULE, Policy())
     at = frame(values, T + 40)
     watch.follow(at)
     assert np.isnan(watch.advance(at).scores.score).all()
@@ -88,7 +89,7 @@ def test_without_models_nothing_is_scored(values: NDArray[np.float64]) -> None:
 
 
 def test_models_that_come_between_two_steps_score_the_newest_at_once(values: NDArray[np.float64]) -> None:
-    watch = Watch(SCHEDULE, "both")
+    watch = Watch(SCHEDULE, Policy())
     at = frame(values, T + 40)
     watch.follow(at)
     watch.advance(at)
@@ -110,7 +111,7 @@ def test_nothing_changes_without_a_new_step(values: NDArray[np.float64]) -> None
 
 
 def test_a_fit_is_asked_for_once_and_again_after_it_failed(values: NDArray[np.float64]) -> None:
-    watch = Watch(SCHEDULE, "both")
+    watch = Watch(SCHEDULE, Policy())
     at = frame(values, T)
     watch.follow(at)
     jobs = watch.due(at)
@@ -136,7 +137,7 @@ def test_series_come_and_go(values: NDArray[np.float64]) -> None:
 
 
 def test_models_of_series_that_left_meanwhile_are_dropped(values: NDArray[np.float64]) -> None:
-    watch = Watch(SCHEDULE, "both")
+    watch = Watch(SCHEDULE, Policy())
     before = frame(values, T)
     watch.follow(before)
     jobs = watch.due(before)
@@ -151,7 +152,7 @@ def test_models_of_series_that_left_meanwhile_are_dropped(values: NDArray[np.flo
 def test_only_the_asked_direction_raises_the_flag(
     values: NDArray[np.float64], direction: str, *, flagged: bool
 ) -> None:
-    watch = Watch(SCHEDULE, direction)
+    watch = Watch(SCHEDULE, Policy(direction=direction))
     at = frame(values, T + 31)
     watch.follow(at)
     fit_all(watch, at)

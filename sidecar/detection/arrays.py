@@ -1,0 +1,12 @@
+"""Names for the arrays that all of detection computes with."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.intp]
+Bools: TypeAlias = NDArray[np.bool_]
+Seeds: TypeAlias = NDArray[np.uint64]
+Times: TypeAlias = NDArray[np.int64]

@@ -1,0 +1,63 @@
+"""From isolation to rarity: how unusual a value is, as -log10 of the share of ordinary values that are as isolated.
+
+Above a high quantile the shares come from an exponential tail, fitted to the excesses (Pickands' theorem with shape 0,
+the peaks-over-threshold way of Siffert et al., "Anomaly Detection in Streams with Extreme Value Theory", KDD 2017).
+Its scale is the median excess over log 2, which anomalies in the sample hardly move.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sidecar.detection.arrays import Floats
+
+LEAST_SCALE = 0.05
+LOG10_E = float(np.log10(np.e))
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Rarity as a function of isolation, per row; shapes (B, K) and (B,).
+
+    Attributes:
+        isolation: ascending.
+        rarity: of each, -log10 of a share.
+        start: isolation at which the fitted tail takes over.
+        base: rarity there.
+        slope: growth of rarity with isolation beyond.
+    """
+
+    isolation: Floats
+    rarity: Floats
+    start: Floats
+    base: Floats
+    slope: Floats
+
+
+def fit_tail(isolation: Floats, weight: Floats, share: float) -> Tail:
+    """The tail of `isolation` (B, K), of which each stands for `weight` (B, K) values; fitted to the top `share`."""
+    order = np.argsort(isolation, axis=1, kind="stable")
+    ordered, w = np.take_along_axis(isolation, order, axis=1), np.take_along_axis(weight, order, axis=1)
+    total = np.maximum(w.sum(axis=1, keepdims=True), 1)
+    above = np.maximum((total - np.cumsum(w, axis=1) + w / 2) / total, 0.5 / total)
+    tied = np.diff(ordered, axis=1, prepend=-np.inf) == 0
+    above = np.minimum.accumulate(np.where(tied, np.inf, above), axis=1)
+    start = np.minimum(np.count_nonzero(above > share, axis=1), ordered.shape[1] - 2)[:, None]
+    threshold, base = np.take_along_axis(ordered, start, axis=1), -np.log10(np.take_along_axis(above, start, axis=1))
+    scale = median_excess(ordered - threshold, np.where(np.arange(ordered.shape[1]) > start, w, 0)) / np.log(2)
+    slope = LOG10_E / np.maximum(scale, LEAST_SCALE)
+    return Tail(ordered, -np.log10(above), threshold[:, 0], base[:, 0], slope)
+
+
+def median_excess(excess: Floats, weight: Floats) -> Floats:
+    """Weighted median of each row's excesses (B, K), ascending where the weight is not 0."""
+    share = np.cumsum(weight, axis=1) / np.maximum(weight.sum(axis=1, keepdims=True), 1)
+    middle = np.argmax(share >= 0.5, axis=1)[:, None]  # noqa: PLR2004 - the middle
+    return np.asarray(np.take_along_axis(excess, middle, axis=1)[:, 0])
+
+
+def rarity(tail: Tail, isolation: Floats) -> Floats:
+    """-log10 of the share of values that are as isolated as `isolation` (B, Q)."""
+    beyond = tail.base[:, None] + tail.slope[:, None] * (isolation - tail.start[:, None])
+    below = np.stack([np.interp(x, xs, ys) for x, xs, ys in zip(isolation, tail.isolation, tail.rarity, strict=True)])
+    return np.where(isolation > tail.start[:, None], beyond, np.minimum(below, tail.base[:, None]))

@@ -1,0 +1,131 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.detection.alarm import Alarms, Outcome, Policy, Reason, State, advance
+from sidecar.detection.arrays import Bools, Floats
+from sidecar.detection.detector import Scores
+
+HOUR = 3_600
+STEP = HOUR
+NAN = float("nan")
+
+
+def scores_of(score: Floats, expected: float = 10.0) -> Scores:
+    return Scores(score, np.full_like(score, expected), np.zeros((len(score), 1, score.shape[1])))
+
+
+def play(
+    score: list[float], policy: Policy, values: list[float] | None = None, suppressed: Bools | None = None
+) -> Outcome:
+    rows = np.array([score])
+    times = STEP * np.arange(1, len(score) + 1, dtype=np.int64)
+    observed = np.array([values or [20.0] * len(score)])
+    return advance(Alarms.idle(1, policy), scores_of(rows), observed, times, policy, suppressed=suppressed)[1]
+
+
+def flags(outcome: Outcome) -> list[int]:
+    return [int(flag) for flag in outcome.flag[0]]
+
+
+def test_fires_at_one_and_recovers_after_the_hold() -> None:
+    outcome = play([0.5, 1.2, 0.8, 0.5, 0.5, 0.5, 0.5], Policy(hold=2 * HOUR))
+    assert flags(outcome) == [0, 1, 1, 1, 1, 0, 0]
+    assert outcome.state[0].tolist() == [State.IDLE, *[State.FIRING] * 2, *[State.RECOVERING] * 2, *[State.IDLE] * 2]
+    assert outcome.reason[0].tolist()[1:5] == [Reason.EXCEEDED, Reason.EXCEEDED, Reason.HELD, Reason.HELD]
+    assert outcome.since[0].tolist() == [-1, *[2 * STEP] * 4, -1, -1]
+
+
+def test_an_alarm_after_an_alarm_must_exceed_its_peak_until_that_is_old() -> None:
+    policy = Policy(hold=HOUR, rearm=6 * HOUR)
+    soon = play([2.0, 0.1, 0.1, 0.1, 1.5, 0.1, 2.5], policy)
+    assert flags(soon) == [1, 1, 0, 0, 0, 0, 1]
+    assert soon.reason[0, 4] == Reason.BELOW_PEAK
+    assert flags(play([2.0, *[0.1] * 8, 1.5], policy))[-1] == 1
+
+
+def test_a_second_peak_outlives_the_first() -> None:
+    policy = Policy(hold=0, rearm=4 * HOUR)
+    outcome = play([3.0, 0.1, 1.4, 0.1, 0.1, 0.1, 1.3], policy)
+    assert flags(outcome) == [1, 0, 0, 0, 0, 0, 0]
+
+
+def test_m_of_n_waits_for_confirmation() -> None:
+    policy = Policy(confirm=(2, 3), hold=0)
+    outcome = play([1.5, 0.2, 1.2, 0.2], policy)
+    assert flags(outcome) == [0, 0, 0, 0]  # the second is below the peak of the first
+    outcome = play([1.5, 0.2, 1.7, 0.2], policy)
+    assert flags(outcome) == [0, 0, 1, 0]
+    assert outcome.state[0].tolist()[:2] == [State.PENDING, State.PENDING]
+    assert outcome.reason[0, 0] == Reason.UNCONFIRMED
+    assert outcome.detection[0, 2] == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    ("policy", "value", "reason"),
+    [
+        (Policy(direction="below"), 20.0, Reason.WRONG_DIRECTION),
+        (Policy(direction="above"), 5.0, Reason.WRONG_DIRECTION),
+        (Policy(min_deviation=11), 20.0, Reason.SMALL_DEVIATION),
+        (Policy(min_relative_deviation=1.5), 20.0, Reason.SMALL_DEVIATION),
+        (Policy(valid_range=(0, 15)), 20.0, Reason.INVALID_VALUE),
+    ],
+)
+def test_immaterial_values_raise_no_flag_and_keep_their_detection(policy: Policy, value: float, reason: Reason) -> None:
+    outcome = play([2.0], policy, [value])
+    assert flags(outcome) == [0]
+    assert outcome.reason[0, 0] == reason
+    assert outcome.detection[0, 0] == pytest.approx(2.0)
+    assert flags(play([2.0], Policy(), [value])) == [1]
+
+
+def test_suppressed_columns_raise_no_flag_and_leave_no_peak() -> None:
+    outcome = play([2.0, 1.5], Policy(), suppressed=np.array([True, False]))
+    assert flags(outcome) == [0, 1]
+    assert outcome.reason[0, 0] == Reason.SUPPRESSED
+
+
+def test_unscored_columns_say_so() -> None:
+    outcome = play([NAN, 0.2], Policy())
+    assert outcome.reason[0].tolist() == [Reason.NOT_SCORED, Reason.CALM]
+
+
+SERIES = st.lists(st.one_of(st.floats(0, 3), st.just(NAN)), min_size=1, max_size=40)
+POLICIES = st.builds(
+    Policy,
+    confirm=st.sampled_from([(1, 1), (2, 3)]),
+    hold=st.integers(0, 5).map(lambda n: n * HOUR),
+    rearm=st.integers(0, 8).map(lambda n: n * HOUR),
+)
+
+
+@given(score=SERIES, policy=POLICIES)
+def test_an_alarm_starts_exactly_where_the_detection_reaches_one(score: list[float], policy: Policy) -> None:
+    outcome = play(score, policy)
+    before = np.concatenate([[False], outcome.flag[0, :-1]])
+    continued = outcome.since[0] == np.concatenate([[-1], outcome.since[0, :-1]])
+    begins = outcome.flag[0] & ~(before & continued)
+    np.testing.assert_array_equal(begins, outcome.detection[0] >= 1)
+
+
+@given(score=SERIES, policy=POLICIES)
+def test_column_by_column_is_all_at_once(score: list[float], policy: Policy) -> None:
+    together = play(score, policy)
+    alarms, times = Alarms.idle(1, policy), STEP * np.arange(1, len(score) + 1, dtype=np.int64)
+    for i, one in enumerate(score):
+        alarms, outcome = advance(alarms, scores_of(np.array([[one]])), np.full((1, 1), 20.0), times[i : i + 1], policy)
+        assert outcome.flag[0, 0] == together.flag[0, i]
+        assert outcome.detection[0, 0] == together.detection[0, i]
+        assert outcome.state[0, 0] == together.state[0, i]
+
+
+def test_no_columns_change_nothing() -> None:
+    policy = replace(Policy(), hold=0)
+    alarms, outcome = advance(
+        Alarms.idle(2, policy), scores_of(np.zeros((2, 0))), np.zeros((2, 0)), np.zeros(0, dtype=np.int64), policy
+    )
+    assert not alarms.firing.any()
+    assert outcome.flag.shape == (2, 0)

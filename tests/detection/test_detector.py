@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sidecar.detection.arrays import Floats, Seeds
+from sidecar.detection.detector import Models, Scores, Settings, context_steps, fit, score
+from tests.detection.conftest import END
+
+LAST = 300
+DAILY, STEADY, COUNTS, CONSTANT, ABSENT, HOLED, YOUNG, SPIKY = range(8)
+
+
+def seeds(rows: int) -> Seeds:
+    return np.arange(rows, dtype=np.uint64)
+
+
+def answers(values: Floats, settings: Settings, last: int = LAST) -> Scores:
+    return score(
+        fit(values[:, :-LAST], END - LAST * settings.step, seeds(len(values)), settings), values, END, settings, last
+    )
+
+
+def test_asked_twice_says_the_same(values: Floats, settings: Settings) -> None:
+    np.testing.assert_array_equal(answers(values, settings).score, answers(values, settings).score)
+
+
+@pytest.mark.parametrize("factor", [1000.0, 1e-7, 3.7])
+def test_does_not_depend_on_the_unit(values: Floats, settings: Settings, factor: float) -> None:
+    one, other = answers(values, settings), answers(factor * values, settings)
+    np.testing.assert_allclose(one.score, other.score, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(factor * one.expected, other.expected, rtol=1e-6)
+
+
+def test_does_not_depend_on_the_other_series(values: Floats, settings: Settings) -> None:
+    together = answers(values, settings).score
+    backwards = answers(values[::-1], settings).score[::-1]
+    alone = np.concatenate([answers(values[i : i + 1], settings).score for i in range(len(values))])
+    np.testing.assert_array_equal(together, backwards)
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_scores_column_by_column_as_all_at_once(values: Floats, settings: Settings) -> None:
+    models = fit(values, END, seeds(len(values)), settings)
+    together = score(models, values, END, settings, 20).score
+    context = context_steps(settings)
+    for ago in range(20):
+        width = values.shape[1] - ago
+        past = values[:, width - context - 1 : width]
+        single = score(models, past, END - ago * settings.step, settings, 1).score
+        np.testing.assert_array_equal(single[:, 0], together[:, -1 - ago])
+
+
+def test_reads_no_more_than_its_context(values: Floats, settings: Settings) -> None:
+    models = fit(values, END, seeds(len(values)), settings)
+    forgotten = values.copy()
+    forgotten[:, : values.shape[1] - context_steps(settings) - 1] = np.nan
+    np.testing.assert_array_equal(
+        score(models, values, END, settings, 1).score, score(models, forgotten, END, settings, 1).score
+    )
+
+
+def test_holes_are_not_scored_and_the_rest_is(values: Floats, settings: Settings) -> None:
+    scored = np.isfinite(answers(values, settings).score)
+    np.testing.assert_array_equal(scored[HOLED], ~np.isnan(values[HOLED, -LAST:]))
+    assert scored[DAILY].all()
+    assert not scored[ABSENT].any()
+
+
+def test_young_series_are_not_scored(values: Floats, settings: Settings) -> None:
+    assert not np.isfinite(answers(values, settings).score[YOUNG]).any()
+
+
+def test_an_eightyfold_deviation_scores_above_an_eightfold_one(values: Floats, settings: Settings) -> None:
+    def of(deviation: float) -> Floats:
+        odd = values.copy()
+        odd[:, -1] += deviation * 0.3
+        return answers(odd, settings, 1).score[[DAILY, STEADY, COUNTS, SPIKY], 0]
+
+    assert (of(80) > of(8)).all()
+    assert (of(800) > of(80)).all()
+    assert (of(80)[:2] > 1).all()
+
+
+def test_ordinary_columns_have_their_middle_at_one_half(values: Floats, settings: Settings) -> None:
+    ordinary = score(fit(values, END, seeds(len(values)), settings), values, END, settings, LAST).score
+    np.testing.assert_allclose(np.median(ordinary[[DAILY, STEADY]], axis=1), 0.5, atol=0.05)
+
+
+def test_a_constant_series_is_ordinary_until_it_changes(values: Floats, settings: Settings) -> None:
+    changed = values.copy()
+    changed[CONSTANT, -1] = 8
+    assert (answers(values, settings).score[CONSTANT] < 0.75).all()
+    assert answers(changed, settings).score[CONSTANT, -1] > 1
+
+
+def test_expects_what_is_usual(values: Floats, settings: Settings) -> None:
+    expected = answers(values, settings).expected
+    assert np.abs(expected[DAILY] - values[DAILY, -LAST:]).mean() < 0.5
+    np.testing.assert_allclose(expected[CONSTANT], 7.25)
+
+
+def test_no_series_are_no_trouble(settings: Settings) -> None:
+    models = fit(np.zeros((0, 50)), END, seeds(0), settings)
+    assert len(models) == 0
+    assert score(models, np.zeros((0, 50)), END, settings, 3).score.shape == (0, 3)
+    assert not Models.empty(2).fitted.any()
+
+
+def test_seeds_must_match_the_series(values: Floats, settings: Settings) -> None:
+    with pytest.raises(ValueError, match="1 seeds for 8 series"):
+        fit(values, END, seeds(1), settings)
+
+
+def test_a_larger_budget_means_higher_scores(values: Floats, settings: Settings) -> None:
+    loose = replace(settings, alarm_budget=10 * settings.alarm_budget)
+    one, other = answers(values, settings).score[DAILY], answers(values, loose).score[DAILY]
+    assert (other >= one).all()
+    assert other.max() > one.max()
+
+
+def test_short_steps_are_averaged(settings: Settings) -> None:
+    fine = Settings(step=60, fit_window=3 * 86_400)
+    rng = np.random.default_rng(2)
+    series = rng.normal(10, 1, (2, 3 * 1440))
+    found = score(fit(series, END, seeds(2), fine), series, END, fine, 100)
+    assert np.isfinite(found.score).all()
+    assert settings.bucket == 1
+    assert fine.bucket == 5
