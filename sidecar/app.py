@@ -149,5 +149,5 @@ class Sidecar:
         running = self._scheduler.loops.get(query.name)
         if running is not None and running.key == key:
             return running
-        evaluator = Evaluator(query, config.offset, around)
+        evaluator = Evaluator(query, config.offset, config.timezone, around)
         return QueryLoop(key, evaluator, Slots(config.evaluation_interval), self._clock, self._telemetry)

@@ -24,7 +24,7 @@ PREFIX = "anomaly_sidecar_"
 DROP_REASONS = ("max_series",)
 """Why a series of a query is left out, as far as is known from the start."""
 
-SUPPRESSION_REASONS = ("min_deviation", "suppress_when", "valid_range")
+SUPPRESSION_REASONS = ("direction", "min_deviation", "suppress_when", "valid_range")
 """Why an anomaly does not raise the flag."""
 
 _EVALUATION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
