@@ -47,7 +47,7 @@ class Schedule:
     @property
     def replay(self) -> int:
         """Steps before a model takes effect over which its alarms are replayed."""
-        return REPLAY // self.settings.step
+        return min(REPLAY, self.settings.fit_window) // self.settings.step
 
     @property
     def judged(self) -> int:

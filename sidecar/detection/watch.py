@@ -10,7 +10,7 @@ from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
 from sidecar.detection.arrays import Bools
 from sidecar.detection.detector import Models, Scores, fit, score
 from sidecar.detection.rows import Rows
-from sidecar.detection.schedule import NEVER, REPLAY, Schedule
+from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.detection.settings import Settings
 from sidecar.prometheus.frame import Frame, LabelSet
 
@@ -205,8 +205,8 @@ class Watch:
         for instant in np.unique(self.series.instant[changed]):
             rows = np.flatnonzero(changed & (self.series.instant == instant))
             self.series.alarms.put(rows, Alarms.idle(len(rows), self.policy))
-            begin = int(instant) + self.schedule.lead - REPLAY
-            self._judge(frame, suppressed, rows, verdicts, (frame.end - begin) // frame.step + 1)
+            since = (frame.end - int(instant) - self.schedule.lead) // frame.step
+            self._judge(frame, suppressed, rows, verdicts, self.schedule.replay + since + 1)
         self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
 
