@@ -1,6 +1,6 @@
 """The anomalies of the synthetic corpus: what each kind changes, by how much, and when it can be seen at all.
 
-Magnitudes are in units of the local noise (sigma), of the daily amplitude, and of the ordinary excursions of the series:
+Magnitudes are in units of the local noise (sigma), of the daily amplitude, and of the series' ordinary excursions:
 
 kind          what changes                                      length
 spike         + excursion + 8 to 16 sigma                       1 to 4 steps
@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.detection.normal import DAY, HOUR, Floats, Parts
+from benchmarks.detection.normal import Parts
+from benchmarks.detection.series import DAY, HOUR, Floats
 
 SPANS = {15: (0.5, 3.0), 60: (1.0, 6.0), 300: (2.0, 12.0), 3600: (10.0, 30.0)}
 """Hours that an incident lasts, by step: who looks closely looks for short ones."""

@@ -6,17 +6,11 @@ can change one of them (a missing peak the mean, a noise burst the noise) and kn
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-Floats: TypeAlias = NDArray[np.float64]
-Seconds: TypeAlias = NDArray[np.int64]
-
-DAY = 86_400
-HOUR = 3_600
+from benchmarks.detection.series import DAY, HOUR, Floats, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +93,7 @@ def parts(mean: Floats, relative: float, step: int, rng: np.random.Generator) ->
 
 
 def seasonal(
-    seconds: Seconds, base: float, height: float, weekend: float, relative: float, rng: np.random.Generator
+    seconds: Seconds, rng: np.random.Generator, *, base: float, height: float, weekend: float, relative: float
 ) -> Parts:
     """A daily shape of `height` on `base`, with weekdays."""
     mean = base + height * daily_shape(seconds, rng) * weekdays(seconds, weekend, rng)
@@ -114,13 +108,27 @@ def mild_weekend(seconds: Seconds, weekend: float) -> float:
 def web(seconds: Seconds, rng: np.random.Generator) -> Parts:
     """A service with users: a clear day, a somewhat quieter weekend."""
     weekend = mild_weekend(seconds, rng.uniform(0.6, 0.95))
-    return seasonal(seconds, rng.uniform(0.1, 0.3), rng.uniform(0.25, 0.5), weekend, rng.uniform(0.03, 0.08), rng)
+    return seasonal(
+        seconds,
+        rng,
+        base=rng.uniform(0.1, 0.3),
+        height=rng.uniform(0.25, 0.5),
+        weekend=weekend,
+        relative=rng.uniform(0.03, 0.08),
+    )
 
 
 def office(seconds: Seconds, rng: np.random.Generator) -> Parts:
     """An internal service: busy on working days, nearly idle at the weekend."""
     weekend = mild_weekend(seconds, rng.uniform(0.2, 0.4))
-    return seasonal(seconds, rng.uniform(0.05, 0.1), rng.uniform(0.4, 0.6), weekend, rng.uniform(0.04, 0.1), rng)
+    return seasonal(
+        seconds,
+        rng,
+        base=rng.uniform(0.05, 0.1),
+        height=rng.uniform(0.4, 0.6),
+        weekend=weekend,
+        relative=rng.uniform(0.04, 0.1),
+    )
 
 
 def steady(seconds: Seconds, rng: np.random.Generator) -> Parts:
@@ -131,7 +139,14 @@ def steady(seconds: Seconds, rng: np.random.Generator) -> Parts:
 
 def batch(seconds: Seconds, rng: np.random.Generator) -> Parts:
     """A small daily shape under a cron job: every hour, six hours or day, with a little jitter."""
-    quiet = seasonal(seconds, rng.uniform(0.1, 0.2), rng.uniform(0.05, 0.15), 0.9, rng.uniform(0.03, 0.08), rng)
+    quiet = seasonal(
+        seconds,
+        rng,
+        base=rng.uniform(0.1, 0.2),
+        height=rng.uniform(0.05, 0.15),
+        weekend=0.9,
+        relative=rng.uniform(0.03, 0.08),
+    )
     step = int(seconds[1] - seconds[0])
     period = int(rng.choice([6 * HOUR, DAY] if step == HOUR else [HOUR, 6 * HOUR, DAY]))
     height, length = rng.uniform(0.2, 0.5), max(step, int(rng.uniform(60, period / 8)))
@@ -143,11 +158,18 @@ def batch(seconds: Seconds, rng: np.random.Generator) -> Parts:
 
 def autoscaled(seconds: Seconds, rng: np.random.Generator) -> Parts:
     """Utilisation behind an autoscaler: load over replicas, which come above 70 % and go below 45 %."""
-    load = seasonal(seconds, rng.uniform(0.8, 1.5), rng.uniform(2, 5), rng.uniform(0.7, 0.95), 0.04, rng)
+    load = seasonal(
+        seconds,
+        rng,
+        base=rng.uniform(0.8, 1.5),
+        height=rng.uniform(2, 5),
+        weekend=rng.uniform(0.7, 0.95),
+        relative=0.04,
+    )
     replicas, used = 2, np.empty(len(seconds))
     for i, demand in enumerate(load.mean):
-        replicas += int(demand / replicas > 0.7)
-        replicas -= int(replicas > 2 and demand / replicas < 0.45)  # noqa: PLR2004 - two replicas at least
+        replicas += int(demand / replicas > 0.7)  # noqa: PLR2004 - as the docstring says
+        replicas -= int(replicas > 2 and demand / replicas < 0.45)  # noqa: PLR2004 - as above, two at least
         used[i] = demand / replicas
     return replace(load, mean=used, sigma=rng.uniform(0.02, 0.05) * used, cap=1.0)
 
@@ -155,7 +177,14 @@ def autoscaled(seconds: Seconds, rng: np.random.Generator) -> Parts:
 def saturated(seconds: Seconds, rng: np.random.Generator) -> Parts:
     """A service whose daily peak runs into its limit of 1."""
     weekend = mild_weekend(seconds, rng.uniform(0.7, 0.95))
-    load = seasonal(seconds, rng.uniform(0.2, 0.4), rng.uniform(0.7, 0.9), weekend, rng.uniform(0.03, 0.08), rng)
+    load = seasonal(
+        seconds,
+        rng,
+        base=rng.uniform(0.2, 0.4),
+        height=rng.uniform(0.7, 0.9),
+        weekend=weekend,
+        relative=rng.uniform(0.03, 0.08),
+    )
     return replace(load, cap=1.0)
 
 

@@ -9,22 +9,19 @@ after one have kind "deploy" and label 0, and scorers may excuse alarms there. O
 """
 
 import argparse
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.detection.anomalies import KINDS, Kind, place
-from benchmarks.detection.normal import DAY, HOUR, PROFILES, Floats, Parts, Seconds
+from benchmarks.detection.normal import PROFILES, Parts
+from benchmarks.detection.series import DAY, DEPLOY, HOUR, Flags, Kinds, Series, write_series
 
 MONDAY = 1_704_067_200  # 2024-01-01
 THURSDAY = MONDAY + 3 * DAY
-DEPLOY = "deploy"
 TRIES = 60
 
 
@@ -50,22 +47,7 @@ PLANS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One labelled series; the arrays have one entry per row, kind is empty in ordinary rows."""
-
-    name: str
-    seconds: Seconds
-    values: Floats
-    kind: NDArray[np.str_]
-
-    @property
-    def label(self) -> NDArray[np.bool_]:
-        """True in anomalies."""
-        return (self.kind != "") & (self.kind != DEPLOY)
-
-
-def deploys(parts: Parts, step: int, rng: np.random.Generator) -> tuple[Parts, NDArray[np.str_]]:
+def deploys(parts: Parts, step: int, rng: np.random.Generator) -> tuple[Parts, Kinds]:
     """Small lasting steps, at most one in three days, and the kind of each row."""
     rows = len(parts.mean)
     kind = np.full(rows, "", dtype="U16")
@@ -76,10 +58,8 @@ def deploys(parts: Parts, step: int, rng: np.random.Generator) -> tuple[Parts, N
     return replace(parts, extra=extra), kind
 
 
-def with_anomalies(
-    plan: Plan, parts: Parts, kind: NDArray[np.str_], first: int, rng: np.random.Generator
-) -> tuple[Parts, NDArray[np.str_]]:
-    """The parts with as many anomalies as planned; kinds take turns from `first`, one that finds no place is left out."""
+def with_anomalies(plan: Plan, parts: Parts, kind: Kinds, first: int, rng: np.random.Generator) -> tuple[Parts, Kinds]:
+    """The parts with the planned anomalies; kinds take turns from `first`, one that finds no place is left out."""
     gap, taken = plan.gap_hours * HOUR // plan.step, np.zeros(len(kind), dtype=bool)
     turns, left = cycle(KINDS[first:] + KINDS[:first]), plan.events
     for _, wanted in zip(range(2 * len(KINDS)), turns, strict=False):
@@ -94,7 +74,7 @@ def with_anomalies(
 
 
 def free_place(
-    kind: Kind, parts: Parts, step: int, taken: NDArray[np.bool_], rng: np.random.Generator
+    kind: Kind, parts: Parts, step: int, taken: Flags, rng: np.random.Generator
 ) -> tuple[slice, Parts] | None:
     """The first of some tries that is visible and clear of the other anomalies."""
     for _ in range(TRIES):
@@ -104,7 +84,7 @@ def free_place(
     return None
 
 
-def kept_rows(rows: int, *, complete: bool, rng: np.random.Generator) -> NDArray[np.bool_]:
+def kept_rows(rows: int, *, complete: bool, rng: np.random.Generator) -> Flags:
     """Which rows the series has: all, or all but a few lone ones and one short run."""
     keep = np.ones(rows, dtype=bool)
     if not complete:
@@ -125,7 +105,7 @@ def make(plan: Plan, index: int, seed: int) -> Series:
         parts, kind = with_anomalies(plan, parts, kind, index * plan.events % len(KINDS), rng)
     scale = 1.0 if profile == "throttled" else float(rng.choice([1.0, 100.0, 1000.0, 16.0]))
     keep = kept_rows(len(seconds), complete=index % 5 != 4, rng=rng)  # noqa: PLR2004 - one series in five
-    name = f"{plan.name}-{profile}-{index:02d}" + ("-clean" if clean else "")
+    name = f"{plan.name}-{profile}-{index:02d}" + ("-clean" if clean else "") + ".csv"
     return Series(name, seconds[keep], scale * parts.values()[keep], kind[keep])
 
 
@@ -136,15 +116,6 @@ def corpus(seed: int, *, small: bool = False) -> Iterator[Series]:
             yield make(plan, index, seed)
 
 
-def write(series: Series, directory: Path) -> None:
-    """One CSV with timestamp (UTC, naive), value, label and kind."""
-    with (directory / f"{series.name}.csv").open("w", newline="") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow(["timestamp", "value", "label", "kind"])
-        for at, value, label, kind in zip(series.seconds, series.values, series.label, series.kind, strict=True):
-            out.writerow([f"{datetime.fromtimestamp(int(at), UTC):%Y-%m-%d %H:%M:%S}", f"{value:.6g}", int(label), kind])
-
-
 def main() -> None:
     """Write the corpus."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -152,9 +123,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--small", action="store_true", help="about 40 series instead of 116")
     args = parser.parse_args()
-    args.outdir.mkdir(parents=True, exist_ok=True)
     for series in corpus(args.seed, small=args.small):
-        write(series, args.outdir)
+        write_series(series, args.outdir)
 
 
 if __name__ == "__main__":
