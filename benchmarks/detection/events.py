@@ -1,6 +1,6 @@
 """Event-level quality of flags: which labelled events were found, how many false episodes a series has per week.
 
-The definition, fixed by the project's targets: after a warm-up (15 % of a series, at most 2,000 rows) an event (a run of
+The definition behind the targets: after a warm-up (15 % of a series, at most 2,000 rows) an event (a run of
 labelled rows) is found when flagged in it or within 30 minutes after. Flagged rows are excused from 30 minutes before
 an event until 30 minutes, or its own length but at most 6 h, after it; and in the two hours after a deploy step of the
 synthetic corpus. Every other run of flagged rows is a false episode, and one more for each day that it lasts.
@@ -104,7 +104,7 @@ class Verdicts:
 def verdicts(series: Series, flag: Flags) -> Verdicts:
     """Every event and every false episode of a series after its warm-up."""
     warm, after = warm_up(len(flag)), max(1, TOLERANCE // series.step)
-    counted = np.where(np.arange(len(flag)) < warm, False, flag)  # noqa: FBT003 - an array operand
+    counted = np.where(np.arange(len(flag)) < warm, False, flag)
     events = [run for run in runs(series.label) if run[0] >= warm]
     hit = [bool(counted[begin : end + after].any()) for begin, end in events]
     return Verdicts(
