@@ -48,7 +48,7 @@ def outside(level: pd.Series, middle: pd.Series, lower: Floats, upper: Floats) -
     above = (level - middle) / np.maximum(upper - middle, 1e-300)
     below = (middle - level) / np.maximum(middle - lower, 1e-300)
     far = np.maximum(above, below)
-    return np.asarray(far.rolling(ALERT_FOR, closed="both").min(), dtype=np.float64)
+    return np.asarray(far.rolling(ALERT_FOR, closed="both").min().where(far.notna()), dtype=np.float64)
 
 
 def band(
