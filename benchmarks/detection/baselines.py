@@ -26,6 +26,7 @@ MARGIN = 0.5
 VARIABLE = 0.5  # coefficient of variation above which the adaptive rules call an hour variable
 ALERT_FOR = "5min"
 FOREST_WINDOWS = (5, 20)
+FOREST_TREES = 100
 FOREST_THRESHOLD = 0.5  # -score_samples() above it is an outlier to scikit-learn's contamination="auto"
 
 
@@ -116,7 +117,7 @@ def plain_forest(seconds: Seconds, values: Floats) -> Floats:
         past = np.flatnonzero(complete[:begin])
         rows = np.flatnonzero(complete & (day == day[begin]))
         if len(past) >= 2 * FOREST_WINDOWS[-1] and rows.size:
-            forest = IsolationForest(random_state=0).fit(features[past])
+            forest = IsolationForest(n_estimators=FOREST_TREES, random_state=0).fit(features[past])
             score[rows] = -forest.score_samples(features[rows]) / FOREST_THRESHOLD
     return score
 

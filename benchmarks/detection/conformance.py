@@ -115,17 +115,16 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def conformance(detector: Detector) -> dict[str, bool]:
-    """Which checks a detector passes."""
-    series = samples()
+def conformance(detector: Detector, series: Sequence[Series]) -> dict[str, bool]:
+    """Which checks a detector passes on the series."""
     return {name: check(detector, series) for name, check in CHECKS.items()}
 
 
 def main() -> None:
     """Run the checks over the named detectors, all by default, and print what each passes; exit 1 if ours fails one."""
-    failed = False
+    series, failed = samples(), False
     for name in sys.argv[1:] or DETECTORS:
-        passed = conformance(DETECTORS[name])
+        passed = conformance(DETECTORS[name], series)
         print(f"{name:24s}", *(f"{check} {'yes' if ok else 'NO'}" for check, ok in passed.items()), sep="  ")
         failed |= name == "sidecar" and not all(passed.values())
     sys.exit(int(failed))

@@ -9,7 +9,7 @@ after one have kind "deploy" and label 0, and scorers may excuse alarms there. O
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -116,13 +116,13 @@ def corpus(seed: int, *, small: bool = False) -> Iterator[Series]:
             yield make(plan, index, seed)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Write the corpus."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("outdir", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--small", action="store_true", help="about 40 series instead of 116")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     for series in corpus(args.seed, small=args.small):
         write_series(series, args.outdir)
 
