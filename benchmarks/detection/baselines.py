@@ -6,6 +6,7 @@ ends, as range selectors did before Prometheus 3: otherwise it holds a single ro
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -105,17 +106,25 @@ def seasonal_residual(seconds: Seconds, values: Floats) -> Floats:
     return np.asarray(residual / (RESIDUAL_LIMIT * scale).clip(lower=1e-300), dtype=np.float64)
 
 
+def fit_days(days: int) -> list[int]:
+    """The days on which the forest is fitted: every one at first, then whenever the past has grown by half."""
+    due = [1]
+    while due[-1] < days:
+        due.append(max(due[-1] + 1, 3 * due[-1] // 2))
+    return due
+
+
 def plain_forest(seconds: Seconds, values: Floats) -> Floats:
-    """scikit-learn's IsolationForest on the value and rolling means and deviations, fitted every day on the past."""
+    """scikit-learn's IsolationForest on the value and rolling means and deviations, fitted anew on the growing past."""
     level = pd.Series(values)
     windows = [level.rolling(window, min_periods=2) for window in FOREST_WINDOWS]
     features = np.column_stack([level, *(f for window in windows for f in (window.mean(), window.std(ddof=0)))])
     complete = np.isfinite(features).all(axis=1)
     day = (np.maximum.accumulate(seconds) - seconds[0]) // DAY
+    begins = np.append(np.searchsorted(day, fit_days(int(day[-1]))), len(values))
     score = np.full(len(values), np.nan)
-    for begin in np.flatnonzero(np.diff(day)) + 1:
-        past = np.flatnonzero(complete[:begin])
-        rows = np.flatnonzero(complete & (day == day[begin]))
+    for begin, end in pairwise(begins):
+        past, rows = np.flatnonzero(complete[:begin]), begin + np.flatnonzero(complete[begin:end])
         if len(past) >= 2 * FOREST_WINDOWS[-1] and rows.size:
             forest = IsolationForest(n_estimators=FOREST_TREES, random_state=0).fit(features[past])
             score[rows] = -forest.score_samples(features[rows]) / FOREST_THRESHOLD

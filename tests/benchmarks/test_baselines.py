@@ -3,7 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.detection.baselines import BASELINES, answer, answers, earlier, seasonal_residual, timed, z_score
+from benchmarks.detection.baselines import (
+    BASELINES,
+    answer,
+    answers,
+    earlier,
+    fit_days,
+    seasonal_residual,
+    timed,
+    z_score,
+)
 from benchmarks.detection.conformance import CHECKS, conformance, first_rows
 from benchmarks.detection.detectors import DETECTORS
 from benchmarks.detection.series import DAY, HOUR, Series
@@ -85,3 +94,7 @@ def test_an_alarm_starts_where_the_score_climbs_past_the_threshold() -> None:
     got = answers(np.array([np.nan, 0.5, 2.0, 1.5, 3.0, 0.0]))
     assert got.flag.tolist() == [False, False, True, True, True, False]
     assert got.detection.tolist() == [0, 0.5, 2.0, 0, 3.0, 0]
+
+
+def test_the_forest_is_fitted_anew_as_the_past_grows() -> None:
+    assert fit_days(10) == [1, 2, 3, 4, 6, 9, 13]
