@@ -12,7 +12,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def hastened(text: str, factor: int) -> str:
-    """Rules, or the configuration of an Alertmanager, with durations a factor shorter, so that a test sees them pass."""
+    """Rules or the configuration of an Alertmanager, all durations a factor shorter: a test sees them pass."""
 
     def shorter(match: re.Match[str]) -> str:
         return f"{match[1]}{int(match[2]) * UNITS[match[3]] * 1000 // factor}ms{match[4]}"

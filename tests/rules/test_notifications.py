@@ -15,8 +15,8 @@ pytestmark = pytest.mark.real
 
 RULES = Path(__file__).parents[2] / "rules"
 
-FACTOR = 60
-"""A minute of the rules is a second of the test."""
+FACTOR = 120
+"""Two minutes of the rules are a second of the test."""
 
 FLEETS = {"in_fifty_workloads": 50, "in_five_workloads": 5}
 SERIES = 500
@@ -52,6 +52,7 @@ def test_a_shift_of_500_series_sends_at_most_ten_notifications_from_firing_to_re
         scrape_configs=[{"job_name": "s", "honor_labels": True, "static_configs": [{"targets": [wires.address]}]}],
         rule_files=[rules],
         alertmanager=notified.url,
+        interval="500ms",
     )
 
     wires.exposition = exposition(flag=0)
