@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -26,7 +26,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: "Loopback"
 
     def do_GET(self) -> None:
-        body = self.server.exposition.encode()
+        body = self.server.exposition().encode()
         self.send_response(200 if body else 503)
         self.send_header("content-type", "text/plain; version=0.0.4")
         self.send_header("content-length", str(len(body)))
@@ -44,11 +44,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Loopback(ThreadingHTTPServer):
-    """Serves `exposition` (an empty one as 503) and keeps the notifications that are posted to it, in their order."""
+    """Serves what `exposition` gives (nothing as 503), and keeps the notifications that are posted, in their order."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.exposition = ""
+        self.exposition: Callable[[], str] = str
         self.notifications: list[dict[str, Any]] = []
         self.address = f"127.0.0.1:{self.server_port}"
 

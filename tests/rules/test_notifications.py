@@ -1,7 +1,7 @@
 """Few notifications for many anomalies: real Prometheus, real Alertmanager, the rules and the example as they are."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import yaml
 
 from tests.real.processes import wait_until
 from tests.real.servers import AlertmanagerServer, PrometheusServer
-from tests.rules.loopback import Loopback, hastened, loopback
+from tests.rules.loopback import Loopback, hastened
 
 pytestmark = pytest.mark.real
 
@@ -31,12 +31,6 @@ def exposition(flag: int) -> str:
     return "".join(f"anomaly_value{labels} 3.1\nanomaly_flag{labels} {flag}\n" for labels in series)
 
 
-@pytest.fixture
-def wires() -> Iterator[Loopback]:
-    with loopback() as server:
-        yield server
-
-
 def test_a_shift_of_500_series_sends_at_most_ten_notifications_from_firing_to_resolved(
     tmp_path: Path,
     wires: Loopback,
@@ -55,12 +49,12 @@ def test_a_shift_of_500_series_sends_at_most_ten_notifications_from_firing_to_re
         interval="500ms",
     )
 
-    wires.exposition = exposition(flag=0)
+    wires.exposition = lambda: exposition(flag=0)
     prometheus.wait_for("count(anomaly_flag == 0) == 1000")
-    wires.exposition = exposition(flag=1)
+    wires.exposition = lambda: exposition(flag=1)
     wait_until(lambda: len(notified.alerts()) >= SERIES * len(FLEETS), "every series to alert")
     wait_until(lambda: notified_of(wires, "firing") == FLEETS.keys(), "a notification of each fleet")
-    wires.exposition = exposition(flag=0)
+    wires.exposition = lambda: exposition(flag=0)
     wait_until(lambda: notified_of(wires, "resolved") == FLEETS.keys(), "each fleet to be resolved", deadline=60)
     wait_until(lambda: not notified.alerts(), "no alert to be left")
 
