@@ -6,7 +6,7 @@ schema=@grafana/schema@11.6.16 compiler=typescript@5.9.3
 done=$directory/$(echo "$schema-$compiler" | tr / _).ready
 [ -e "$done" ] && exit 0
 command -v npm >/dev/null || {
-    echo "npm is needed to check the dashboards against Grafana's types: install Node.js 20 or newer" >&2
+    echo "npm is needed to check the dashboards against Grafana's types: install Node.js" >&2
     exit 1
 }
 mkdir -p "$directory"
