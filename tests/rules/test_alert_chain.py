@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 
 RULES = Path(__file__).parents[2] / "rules/anomaly.rules.yaml"
 FACTOR = 60
-STEP = 5
+STEP = 15
 HISTORY = 3 * 3600
 HOSTS = ("db1", "db2", "db3")
 
@@ -31,7 +31,7 @@ queries:
     expr: db_cpu_cores
     unit: cores
     labels: {{team: storage}}
-    step: 5s
+    step: 15s
     fit_window: 3h
     fit_every: 1h
     min_history: 2h
@@ -81,7 +81,7 @@ def test_an_anomaly_reaches_the_webhook_and_so_does_its_end_when_the_host_is_tak
     prometheus = prometheus_server(
         scrape_configs=[scrape("sidecar", anomalies.url)], rule_files=[rules], alertmanager=notified.url
     )
-    prometheus.wait_for("count(anomaly_flag == 0) == 3")
+    wait_until(lambda: bool(prometheus.query("count(anomaly_flag == 0) == 3")), "all hosts to be scored", deadline=90)
 
     began = time.time()
     wires.exposition = lambda: live(db1=0, db2=60, db3=0)
