@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.dates as mdates
 import numpy as np
 import requests
 from matplotlib import pyplot as plt
@@ -69,7 +68,9 @@ def scraped_day() -> Iterator[str]:
         telemetry.declare([query.name])
         telemetry.alarm_budget_per_second.labels(query.name).set(query.alarm_budget.per_second)
         source = PrometheusClient(config.prometheus)
-        evaluator = Evaluator(query, config.offset, Surroundings(source, LocalExecutor(), board, telemetry))
+        evaluator = Evaluator(
+            query, config.offset, config.timezone, Surroundings(source, LocalExecutor(), board, telemetry)
+        )
         exposition = Exposition(board, registry, lambda: now)
         for at in range(BEGIN - 2 * STEP, END + 1, STEP):
             now = float(at)
@@ -98,7 +99,7 @@ class Answers:
     def __init__(self, prometheus: PrometheusServer) -> None:
         self._prometheus = prometheus
 
-    def lines(self, target: dict[str, Any]) -> Iterator[tuple[str, list[datetime], list[float]]]:
+    def lines(self, target: dict[str, Any]) -> Iterator[tuple[str, range, list[float]]]:
         """Name, times and values of every series of a range query."""
         form = {"query": _selected(target["expr"]), "start": BEGIN, "end": END, "step": STEP}
         answer = requests.post(f"{self._prometheus.url}/api/v1/query_range", data=form, timeout=30).json()
@@ -109,7 +110,7 @@ class Answers:
             for label, text in series["metric"].items():
                 name = name.replace("{{" + label + "}}", text)
             name = " ".join(word for word in name.split() if not word.startswith("{{"))
-            yield name, [datetime.fromtimestamp(at, UTC) for at in times], [values.get(at, np.nan) for at in times]
+            yield name, times, [values.get(at, np.nan) for at in times]
 
     def rows(self, target: dict[str, Any]) -> list[dict[str, Any]]:
         """The result of an instant query at the end."""
@@ -148,6 +149,13 @@ def _colour(thresholds: dict[str, Any], value: float | None) -> str:
     return {"text": "black", "green": "#3a8f3a", "orange": "#e07b00", "red": "#c4162a"}[reached[-1]]
 
 
+def name_hours(axes: Axes) -> None:
+    """The day along the lower edge."""
+    axes.set_xlim(BEGIN, END)
+    axes.set_xticks(range(BEGIN, END + 1, 3 * 3600))
+    axes.xaxis.set_major_formatter(lambda at, _: f"{datetime.fromtimestamp(at, UTC):%H:%M}")
+
+
 STYLES: dict[str, dict[str, Any]] = {
     "expected": {"color": "#1f60c4", "linestyle": "--", "linewidth": 0.8},
     "flagged": {"color": "#c4162a", "linewidth": 3},
@@ -176,8 +184,7 @@ def draw_timeseries(axes: Axes, panel: dict[str, Any], answers: Answers) -> None
         right.set_ylim(bottom=defaults["min"])
     right.tick_params(labelsize=6)
     right.yaxis.set_major_formatter(lambda value, _: human(value, "short"))
-    axes.set_xlim(datetime.fromtimestamp(BEGIN, UTC), datetime.fromtimestamp(END, UTC))
-    axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M"))
+    name_hours(axes)
     axes.yaxis.set_major_formatter(lambda value, _: human(value, defaults["unit"]))
     axes.grid(visible=True, alpha=0.2)
     if 0 < len(lines) <= MOST_NAMED:
@@ -191,8 +198,7 @@ def draw_timeline(axes: Axes, panel: dict[str, Any], answers: Answers) -> None:
         axes.fill_between(times, row - 0.4, row + 0.4, where=np.array(values) == 1, color="#c4162a", step="post")
     axes.set_yticks(range(len(lines)), [name for name, _, _ in lines], fontsize=6)
     axes.set_ylim(-0.6, len(lines) - 0.4)
-    axes.set_xlim(datetime.fromtimestamp(BEGIN, UTC), datetime.fromtimestamp(END, UTC))
-    axes.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M"))
+    name_hours(axes)
 
 
 def draw_table(axes: Axes, panel: dict[str, Any], answers: Answers) -> None:
