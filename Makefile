@@ -41,7 +41,7 @@ clean:  ## remove what the targets made
 	rm -rf $(VENV) .cache .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 system-packages:
-	@scripts/system-packages.sh prometheus:prometheus promtool:prometheus alertmanager:prometheus-alertmanager node_exporter:prometheus-node-exporter
+	@scripts/system-packages.sh prometheus:prometheus promtool:prometheus alertmanager:prometheus-alertmanager node_exporter:prometheus-node-exporter npm:npm
 
 $(BIN)/python:
 	@scripts/make-venv.sh $(PYTHON) $(VENV)
