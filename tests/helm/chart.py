@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -19,11 +20,11 @@ Document = dict[str, Any]
 
 
 def tool(name: str) -> str:
-    """A binary: named by an environment variable (HELM3), fetched by scripts/fetch-helm.sh, or on PATH."""
-    fetched = ROOT / ".cache" / "helm" / name
-    found = os.environ.get(name.upper()) or (str(fetched) if fetched.exists() else shutil.which(name))
-    if not found:
-        raise FileNotFoundError(f"{name} is missing: run scripts/fetch-helm.sh PYTHON .cache/helm")
+    """A binary: the one an environment variable names (HELM3_BIN), or what scripts/fetch-helm.sh fetched."""
+    variable = f"{name.upper()}_BIN"
+    found = shutil.which(os.environ.get(variable, ROOT / ".cache" / "helm" / name))
+    if found is None:
+        pytest.fail(f"needs {name}: `make test` fetches it, {variable} names another", pytrace=False)
     return found
 
 

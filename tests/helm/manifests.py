@@ -6,11 +6,12 @@ from typing import Any
 import kubernetes_validate
 from cloudcoil.models.prometheus_operator import v1 as operator
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 
 OLDEST, OLDEST_WITH_NATIVE_SIDECARS = "1.25", "1.29"
 NEWEST = kubernetes_validate.latest_version()
 
-_OPERATOR_KINDS = {
+_OPERATOR_KINDS: dict[str, type[BaseModel]] = {
     "ServiceMonitor": operator.ServiceMonitor,
     "PodMonitor": operator.PodMonitor,
     "PrometheusRule": operator.PrometheusRule,

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from jsonschema import ValidationError
 
+from sidecar.config.load import parse
 from tests.helm.chart import (
     CHART,
     HELMS,
@@ -209,3 +210,23 @@ def test_the_notes_say_what_is_missing() -> None:
     assert "install the Prometheus Operator" in monitored
     assert "your configuration must say" in notes("--values", values_file("existing-secret"))
     assert "No pod was made" in notes("--values", values_file("beside"))
+
+
+CHECKED = [
+    pytest.param(name, marks=pytest.mark.xfail(reason="sharding is a key yet to come")) if name == "sharded" else name
+    for name in SCENARIOS
+    if name != "existing-secret"
+]
+
+
+@pytest.mark.parametrize("scenario", CHECKED)
+def test_the_sidecar_accepts_the_rendered_configuration(scenario: str) -> None:
+    holders = [document for document in rendered("helm4", scenario) if document["kind"] in {"ConfigMap", "Secret"}]
+    [text] = [
+        content["config.yaml"]
+        for document in holders
+        for content in (document.get("data", {}), document.get("stringData", {}))
+        if "config.yaml" in content
+    ]
+    config = parse(text, "config.yaml", {"POD_NAME": "anomalies-1", "POD_NAMESPACE": "monitoring"})
+    assert config.queries
