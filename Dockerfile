@@ -6,15 +6,17 @@ WORKDIR /src
 COPY requirements/build.txt requirements/run.txt requirements/
 # The environment has no pip of its own: nothing installs anything in the image.
 RUN python -m venv --without-pip /opt/sidecar \
-    && python -m pip --python /opt/sidecar/bin/python install --require-hashes --only-binary :all: -r requirements/run.txt \
+    && python -m pip --python /opt/sidecar/bin/python install --no-compile --require-hashes --only-binary :all: -r requirements/run.txt \
     && python -m pip install --require-hashes --only-binary :all: -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY sidecar sidecar
-# The tests, stubs and headers that the numeric packages bring are a tenth of the image.
+# The numeric packages bring tests, stubs and headers, and most of their modules are never imported: only what is imported
+# is compiled, which the read-only image could not do itself.
 RUN python -m pip wheel --no-index --no-build-isolation --no-deps --wheel-dir dist . \
-    && python -m pip --python /opt/sidecar/bin/python install --no-index --no-deps dist/*.whl \
+    && python -m pip --python /opt/sidecar/bin/python install --no-compile --no-index --no-deps dist/*.whl \
     && find /opt/sidecar/lib -depth -type d -name tests -exec rm -r {} + \
-    && find /opt/sidecar/lib -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.h' -o -name '*.a' \) -delete
+    && find /opt/sidecar/lib -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.h' -o -name '*.a' \) -delete \
+    && /opt/sidecar/bin/python -c 'import sidecar.cli, sidecar.service, sidecar.demo, sidecar.detection.forest, sklearn.ensemble'
 
 FROM docker.io/library/python:${PYTHON_VERSION}-slim-bookworm
 ARG VERSION=0.1.0

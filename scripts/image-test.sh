@@ -44,10 +44,10 @@ for file in /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do
 done
 # Docker's format, because the other one has no health check.
 # shellcheck disable=SC2086  # one word a mount, one an argument
-buildah --root "$directory/storage" --runroot "$directory/run" build-using-dockerfile --quiet --format docker \
+buildah --root "$directory/storage" --runroot "$directory/run" build-using-dockerfile --quiet --layers --format docker \
     --isolation chroot --network host --pull-never --build-arg PYTHON_VERSION=$python \
     $mounts ${IMAGE_TEST_BUILD_ARGS:-} --tag localhost/anomaly-sidecar:test . > "$directory/build.log" 2>&1 || {
     tail -n 40 "$directory/build.log" >&2
     exit 1
 }
-podman image prune --force > /dev/null
+podman image prune --force --filter until=24h > /dev/null

@@ -75,7 +75,7 @@ def test_the_image_is_small_and_says_what_it_is(image: str) -> None:
     assert config["User"] == "65532:65532"
     assert config["Entrypoint"] == ["sidecar"]
     assert config["ExposedPorts"] == {"9847/tcp": {}}
-    assert found["HealthCheck"]["Test"][0] == "CMD"
+    assert found["Healthcheck"]["Test"][0] == "CMD"
     labels = {key.removeprefix("org.opencontainers.image."): value for key, value in config["Labels"].items()}
     assert labels["version"] == sidecar.__version__
     assert labels["licenses"] == "Apache-2.0"
