@@ -16,7 +16,7 @@ RUN python -m pip wheel --no-index --no-build-isolation --no-deps --wheel-dir di
     && python -m pip --python /opt/sidecar/bin/python install --no-compile --no-index --no-deps dist/*.whl \
     && find /opt/sidecar/lib -depth -type d -name tests -exec rm -r {} + \
     && find /opt/sidecar/lib -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.h' -o -name '*.a' \) -delete \
-    && /opt/sidecar/bin/python -c 'import sidecar.cli, sidecar.service, sidecar.demo, sidecar.detection.forest, sklearn.ensemble'
+    && /opt/sidecar/bin/python -c 'import sidecar.cli, sidecar.service'
 
 FROM docker.io/library/python:${PYTHON_VERSION}-slim-bookworm
 ARG VERSION=0.1.0
