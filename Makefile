@@ -43,6 +43,7 @@ chart: $(DEV_READY)  ## bring the chart's copies of the configuration, rules and
 	$(BIN)/python scripts/chart-readme.py
 
 clean:  ## remove what the targets made
+	rm -rf .cache/image 2>/dev/null || sudo -n rm -rf .cache/image
 	rm -rf $(VENV) .cache .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 system-packages:
