@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from sidecar.config.schema import QueryConfig
-from sidecar.detection.alarm import Policy
-from sidecar.detection.schedule import Schedule
-from sidecar.detection.settings import Settings
+from sidecar.detection.configured import policy_of, schedule_of
 from sidecar.detection.watch import Verdicts, Watch
 from sidecar.export.board import Board
 from sidecar.export.labels import Exporter, ExportError
@@ -58,8 +56,7 @@ class Evaluator:
 
     def __init__(self, query: QueryConfig, offset: int, around: Surroundings) -> None:
         """Evaluates `query` on samples that are at least `offset` seconds old."""
-        settings = Settings(query.step, query.fit_window, query.min_history)
-        schedule = Schedule(settings, query.fit_every)
+        schedule = schedule_of(query)
         self.name = query.name
         self._step = query.step
         self._offset = offset
@@ -69,9 +66,9 @@ class Evaluator:
             query.step,
             schedule.lookback,
             query.max_series,
-            min_samples=settings.min_steps,
+            min_samples=schedule.settings.min_steps,
         )
-        self._watch = Watch(schedule, Policy(direction=query.direction))
+        self._watch = Watch(schedule, policy_of(query))
         self._desk = FitDesk(around.executor, query.name, around.telemetry)
         self._export = Exporter(query.name, query.labels)
         self._board = around.board
