@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class Answerer:
         """The CSV that answers a CSV; BadFileError, which names it, where it cannot be understood."""
         table = read(content, name)
         grid = grid_of(table.times, median_step(table.times))
-        return write(table, cells(table, grid, self._verdicts(table, grid)))
+        return write(table, cells(grid, self._verdicts(table, grid)))
 
     def _verdicts(self, table: Table, grid: Grid) -> Verdicts:
         known = grid.leading & ~np.isnan(table.values)
@@ -63,25 +64,24 @@ def fitted_to(query: QuerySettings, step: int) -> QuerySettings:
     )
 
 
-def cells(table: Table, grid: Grid, verdicts: Verdicts) -> Iterator[Sequence[str]]:
+def cells(grid: Grid, verdicts: Verdicts) -> Iterator[Sequence[str]]:
     """The answer to each row.
 
     A row that comes too late to be a sample has the score of its step, as it was given then, and the alarm as it
     stands: no alert starts on it.
     """
-    own = places(verdicts.times, grid.times)
-    now = places(verdicts.times, np.maximum.accumulate(grid.times))
-    rows = zip(own.tolist(), now.tolist(), grid.leading.tolist(), np.isnan(table.values).tolist(), strict=True)
-    scores, outcome = verdicts.scores, verdicts.outcome
-    score, expected = scores.score[0].tolist(), scores.expected[0].tolist()
+    own = places(verdicts.times, grid.times).tolist()
+    newest = places(verdicts.times, np.maximum.accumulate(grid.times)).tolist()
+    value, score = verdicts.values[0].tolist(), verdicts.scores.score[0].tolist()
+    expected, outcome = verdicts.scores.expected[0].tolist(), verdicts.outcome
     flag, state, detection = outcome.flag[0].tolist(), outcome.state[0].tolist(), outcome.detection[0].tolist()
-    for at, newest, leading, empty in rows:
-        alarm = State(state[newest]).name.lower() if newest >= 0 else "idle"
-        if at < 0 or score[at] != score[at]:
-            yield "", "", "0", "no_data" if empty or at < 0 else "warming", alarm, "", "", ""
+    for at, now, leading in zip(own, newest, grid.leading.tolist(), strict=True):
+        alarm = "idle" if now < 0 else State(state[now]).name.lower()
+        if at < 0 or isnan(score[at]):
+            yield "", "", "0", "no_data" if at < 0 or isnan(value[at]) else "warming", alarm, "", "", ""
         else:
             onset = repr(detection[at]) if leading else "0"
-            yield repr(score[at]), str(int(flag[newest])), onset, "ok", alarm, repr(expected[at]), "", ""
+            yield repr(score[at]), str(int(flag[now])), onset, "ok", alarm, repr(expected[at]), "", ""
 
 
 def places(times: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -55,7 +55,7 @@ class Schedule:
         """
         offset = (seeds % np.uint64(GROUPS)).astype(np.int64) * (self.fit_every // GROUPS)
         regular = (at - offset) // self.fit_every * self.fit_every + offset
-        regular -= regular % self.settings.step
+        regular = -(-regular // self.settings.step) * self.settings.step
         begin = np.where(first == NEVER, at - self.settings.fit_window, first) + self.settings.min_history - self.lead
         regular = np.where((regular >= begin), regular, NEVER)
         newest: NDArray[np.int64] = np.maximum(regular, self._newest_doubling(at, first))
