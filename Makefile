@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 
-.PHONY: help demo test test-unit lint format lock clean system-packages
+.PHONY: help demo test test-unit lint format lock chart clean system-packages test-binaries
 .DEFAULT_GOAL := help
 
 help:  ## what the targets do
@@ -14,7 +14,7 @@ help:  ## what the targets do
 demo: $(RUN_READY)  ## the main job on an embedded source: a flagged series within about 20 seconds
 	$(BIN)/sidecar demo $(ARGS)
 
-test: $(DEV_READY) system-packages  ## every test, with the real Prometheus, node_exporter and Alertmanager
+test: $(DEV_READY) system-packages test-binaries  ## every test, with the real Prometheus, node_exporter and Alertmanager
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -36,12 +36,23 @@ format: $(DEV_READY)  ## put the sources into shape
 lock: $(DEV_READY)  ## lock the dependencies anew, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) --custom-compile-command 'make lock' -o requirements/run.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) --custom-compile-command 'make lock' --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+	echo hatchling | $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(ARGS) --custom-compile-command 'make lock' -c requirements/dev.txt -o requirements/build.txt -
+
+chart: $(DEV_READY)  ## bring the chart's copies of the configuration, rules and dashboards, and its README, up to date
+	scripts/sync-chart.sh
+	$(BIN)/python scripts/chart-readme.py
 
 clean:  ## remove what the targets made
+	rm -rf .cache/image 2>/dev/null || sudo -n rm -rf .cache/image
 	rm -rf $(VENV) .cache .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 system-packages:
-	@scripts/system-packages.sh prometheus:prometheus promtool:prometheus alertmanager:prometheus-alertmanager node_exporter:prometheus-node-exporter
+	@scripts/system-packages.sh prometheus:prometheus promtool:prometheus alertmanager:prometheus-alertmanager node_exporter:prometheus-node-exporter npm:npm \
+		debootstrap:debootstrap buildah:buildah podman:podman runc:runc
+
+test-binaries: $(DEV_READY)
+	@scripts/fetch-helm.sh $(BIN)/python .cache/helm
+	@scripts/fetch-compose.sh .cache/compose
 
 $(BIN)/python:
 	@scripts/make-venv.sh $(PYTHON) $(VENV)

@@ -1,8 +1,10 @@
-"""What an evaluation of one query costs: python benchmarks/evaluation.py [SERIES...] [--runs=N]
+"""What an evaluation of one query costs.
 
-History is warm (a week of 5-minute steps per series) and one step is new: from the samples of that step to the published
-result. Beside it, in the same process, stands the yardstick: one call of scikit-learn's IsolationForest per series,
-timed on a few and multiplied. Then the resident memory of the process.
+usage: python benchmarks/evaluation.py [SERIES...] [--runs=N]
+
+History is warm (a week of 5-minute steps per series) and one step is new: from its samples to the published result.
+Beside it, in the same process, stands the yardstick: one call of scikit-learn's IsolationForest per series, timed on
+one and multiplied. Then the resident memory of the process.
 """
 
 import argparse
@@ -49,7 +51,7 @@ def seconds_per_evaluation(series: int, runs: int, executor: Executor) -> tuple[
     board = Board()
     board.configure(["cpu"], staleness=300)
     around = Surroundings(Noise(series), executor, board, Telemetry(CollectorRegistry(), "benchmark"))
-    evaluator = Evaluator(QUERY, 0, around)
+    evaluator = Evaluator(QUERY, 0, "UTC", around)
     begin = time.perf_counter()
     for at in (NOW, NOW + 1, NOW + 2):
         evaluator.evaluate(at)
@@ -89,7 +91,8 @@ def main() -> None:
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"{series} series: {evaluation:.3f} s of CPU an evaluation, scikit-learn alone {by_sklearn:.1f} s "
-            f"({by_sklearn / evaluation:.0f} times as much); first fits {first_fits:.1f} s; peak resident {resident:.0f} MB"
+            f"({by_sklearn / evaluation:.0f} times as much); first fits {first_fits:.1f} s; "
+            f"peak resident {resident:.0f} MB"
         )
 
 

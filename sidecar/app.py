@@ -56,6 +56,7 @@ class Sidecar:
         self._read_config = read_config
         self._clock = clock
         self._executor = executor
+        self._external_url = web.external_url
         self._changing = threading.Lock()
         self._scheduler = Scheduler()
         self._client: PrometheusClient | None = None
@@ -129,6 +130,7 @@ class Sidecar:
         self._telemetry.forget(set(self.board.snapshot.queries) - set(names))
         self._telemetry.declare(names)
         for query in config.queries:
+            self._telemetry.describe(query.name, query.unit, self._external_url)
             self._telemetry.alarm_budget_per_second.labels(query.name).set(query.alarm_budget.per_second)
         self.board.configure(names, config.staleness)
         around = Surroundings(source, self._executor, self.board, self._telemetry)
@@ -149,5 +151,5 @@ class Sidecar:
         running = self._scheduler.loops.get(query.name)
         if running is not None and running.key == key:
             return running
-        evaluator = Evaluator(query, config.offset, around)
+        evaluator = Evaluator(query, config.offset, config.timezone, around)
         return QueryLoop(key, evaluator, Slots(config.evaluation_interval), self._clock, self._telemetry)

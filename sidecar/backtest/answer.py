@@ -11,10 +11,12 @@ from sidecar.backtest.grid import Grid, grid_of, median_step
 from sidecar.backtest.replay import Replayer, Series, joined
 from sidecar.backtest.table import Table, read, write
 from sidecar.config.checks import FEWEST_STEPS, MOST_STEPS
-from sidecar.config.schema import WARM_UP_STEPS, QuerySettings
+from sidecar.config.schema import WARM_UP_STEPS, QueryConfig
 from sidecar.detection.alarm import State
-from sidecar.detection.configured import policy_of, schedule_of
 from sidecar.detection.watch import Verdicts
+
+DEFAULTS = QueryConfig(name="csv", expr="vector(0)")
+"""The settings of files for which none are given; its name and its expression mean nothing."""
 
 NO_LABELS = ()
 """A file is a series without labels: its answers do not depend on its name."""
@@ -29,7 +31,7 @@ class Answerer:
         timezone: the zone whose days are compared.
     """
 
-    query: QuerySettings
+    query: QueryConfig = DEFAULTS
     timezone: str = "UTC"
 
     def answer(self, content: bytes, name: str) -> str:
@@ -44,11 +46,11 @@ class Answerer:
         if not len(series.times):
             return joined([], NO_LABELS)
         query = fitted_to(self.query, grid.step)
-        replayer = Replayer(schedule_of(query, self.timezone), policy_of(query))
+        replayer = Replayer.of(query, self.timezone)
         return joined(replayer.replay(series, int(series.times[0]), int(grid.times.max())), NO_LABELS)
 
 
-def fitted_to(query: QuerySettings, step: int) -> QuerySettings:
+def fitted_to(query: QueryConfig, step: int) -> QueryConfig:
     """The settings with another step, and durations that go with it where those of the query do not.
 
     The same limits as in a configuration file, but what would be refused there is lengthened or shortened.

@@ -14,7 +14,7 @@ import click
 from sidecar.backtest.answer import Answerer
 from sidecar.backtest.files import BadInputError, answer_all, sources
 from sidecar.config.load import load
-from sidecar.config.schema import Config, QueryConfig, QuerySettings
+from sidecar.config.schema import Config, QueryConfig
 from sidecar.execution.local import LocalExecutor
 
 
@@ -43,7 +43,7 @@ class Choices:
 def backtest_files(source: Path, target: Path, choices: Choices) -> None:
     """Answers the files below `source` with files below `target`."""
     config_file, query = choices.config_file, choices.query
-    answerer = Answerer(QuerySettings()) if config_file is None else configured(load(config_file), query)
+    answerer = Answerer() if config_file is None else configured(load(config_file), query)
     files = sources(source, target)
     workers = min(choices.workers, len(files))
     with (

@@ -1,16 +1,19 @@
 """Runs the past of a series through the watch of the loop, and gets the verdict that each step had when it was new."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Policy
+from sidecar.detection.missing import filled
 from sidecar.detection.schedule import NEVER, Schedule
-from sidecar.detection.settings import context_steps
 from sidecar.detection.watch import Verdicts, Watch, seed_of
+from sidecar.loop.terms import policy_of, schedule_of
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.history import FORGET
 
@@ -25,19 +28,33 @@ class Series:
         labels: its labels.
         times: (n,) ascending, multiples of the step, unix seconds.
         values: (n,) none of them NaN.
+        suppressed: the steps at which no alarm must begin.
     """
 
     labels: LabelSet
     times: Times
     values: NDArray[np.float64]
+    suppressed: Times = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class Replayer:
-    """The settings under which a past is replayed."""
+    """The settings under which a past is replayed.
+
+    Attributes:
+        schedule: what scores depend on, and when models are fitted.
+        policy: when scores become alarms.
+        missing: what stands for a sample that is missing.
+    """
 
     schedule: Schedule
     policy: Policy
+    missing: str = "ignore"
+
+    @classmethod
+    def of(cls, query: QueryConfig, timezone: str) -> "Replayer":
+        """Those of a query."""
+        return cls(schedule_of(query, timezone), policy_of(query), query.missing.value)
 
     @property
     def step(self) -> int:
@@ -74,12 +91,13 @@ class Replayer:
         tape = Tape.of(series, first, begin, stop, self.schedule)
         watch = Watch(self.schedule, self.policy)
         for column, following in tape.epochs():
-            live = tape.window(column, column + 1)
+            live = filled(tape.window(column, column + 1), self.missing)
             watch.follow(live)
             while jobs := watch.due(live):
                 for job in jobs:
                     watch.install(job, job.run())
-            yield watch.advance(tape.window(column, following))
+            frame = filled(tape.window(column, following), self.missing)
+            yield watch.advance(frame, np.isin(frame.times, series.suppressed)[None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +135,11 @@ class Tape:
     def epochs(self) -> Iterator[tuple[int, int]]:
         """Spans of steps, begin and end (exclusive), within which no model is due and none comes into use.
 
-        They are judged at once: a step needs no more of the past than the lookback of the first of them holds. Where
-        it might, every step is a span of its own.
+        They are judged at once. The first step is a span of its own: of it alone a new watch speaks.
         """
         steps = self.values.shape[1] - self.schedule.lookback + 1
-        if self.schedule.lookback <= context_steps(self.schedule.settings):
-            bounds = np.arange(steps + 1)
-        else:
-            bounds = np.unique([0, 1, *self._changes(steps), steps])
-        yield from zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+        bounds = np.unique([0, 1, *self._changes(steps), steps]).tolist()
+        yield from pairwise(bounds)
 
     def _changes(self, steps: int) -> NDArray[np.intp]:
         """The steps at which a model may be due or come into use."""
@@ -165,4 +179,4 @@ def _joined(parts: Sequence[Any]) -> Any:  # noqa: ANN401 any record of arrays t
     first = parts[0]
     if isinstance(first, np.ndarray):
         return np.concatenate(parts, axis=-1)
-    return type(first)(*(_joined([getattr(part, field.name) for part in parts]) for field in fields(first)))
+    return type(first)(*(_joined([getattr(part, name.name) for part in parts]) for name in fields(first)))

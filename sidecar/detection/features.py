@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sidecar.detection.arrays import Floats, Ints
-from sidecar.detection.settings import DAY, DAYS_BACK, HOUR, Settings
+from sidecar.detection.settings import DAY, HOUR, Settings
 
 NAMES = ("value", "seasonal", "nearest", "range")
 SEASONAL_DAYS = 5
@@ -25,15 +25,24 @@ def features(values: Floats, at: Ints, end: int, settings: Settings) -> Floats:
     """
     smooth = trailing_mean(values, settings.bucket)
     now = smooth[:, at]
-    days = days_ago(end - (values.shape[1] - 1 - at) * settings.step, settings)
+    times = end - (values.shape[1] - 1 - at) * settings.step
+    seasonal, nearest = beside_other_days(smooth, at, times, settings)
+    window = back(smooth, at - np.arange(0, settings.long_steps, settings.bucket)[:, None])
+    spread = np.fmax.reduce(window, axis=1) - np.fmin.reduce(window, axis=1)
+    found = np.stack([now, seasonal, nearest, spread], axis=1)
+    return np.where(np.isnan(values[:, None, at]), np.nan, found)
+
+
+def beside_other_days(smooth: Floats, at: Ints, times: Ints, settings: Settings) -> tuple[Floats, Floats]:
+    """Distance (S, n) from the middle of the same time on the last days, and from the nearest about that time."""
+    now = smooth[:, at]
+    if not settings.days_back:
+        return np.full_like(now, np.nan), np.full_like(now, np.nan)
+    days = days_ago(times, settings)
     slack = np.arange(-settings.slack_steps, settings.slack_steps + 1, settings.bucket)
     same_slot = back(smooth, at - days[:SEASONAL_DAYS])
     around = back(smooth, at - days[:, None, :] + slack[:, None])
-    window = back(smooth, at - np.arange(0, settings.long_steps, settings.bucket)[:, None])
-    nearest = np.fmin.reduce(np.abs(now[:, None, None] - around), axis=(1, 2))
-    spread = np.fmax.reduce(window, axis=1) - np.fmin.reduce(window, axis=1)
-    found = np.stack([now, now - median(same_slot), nearest, spread], axis=1)
-    return np.where(np.isnan(values[:, None, at]), np.nan, found)
+    return now - median(same_slot), np.fmin.reduce(np.abs(now[:, None, None] - around), axis=(1, 2))
 
 
 def trailing_mean(values: Floats, columns: int) -> Floats:
@@ -62,8 +71,8 @@ def median(values: Floats) -> Floats:
 
 
 def days_ago(times: Ints, settings: Settings) -> Ints:
-    """Columns (DAYS_BACK, n) back to the same time of day, on the clock of the time zone, 1, 2, ... days before."""
-    before = times - DAY * np.arange(1, DAYS_BACK + 1)[:, None]
+    """Columns (days, n) back to the same time of day, on the clock of the time zone, 1, 2, ... days before."""
+    before = times - DAY * np.arange(1, settings.days_back + 1)[:, None]
     shift = utc_offset(times, settings.timezone) - utc_offset(before, settings.timezone)
     return np.asarray((times - before - shift) // settings.step, dtype=np.intp)
 

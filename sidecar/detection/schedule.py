@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.detection.arrays import Times
-from sidecar.detection.settings import Settings
+from sidecar.detection.settings import DAY, Settings, context_steps
 
 GROUPS = 24
 """Series are fitted in this many groups, spread evenly over `fit_every`."""
+
+REPLAY = DAY
+"""How far back the alarms are replayed when a series changes to a new model, seconds."""
 
 NEVER = -(2**63)
 """The fit instant of a series that has none yet."""
@@ -39,8 +42,23 @@ class Schedule:
 
     @property
     def lookback(self) -> int:
-        """Steps that must be kept so that the model in effect can be fitted anew at any time."""
-        return self.settings.fit_steps + -(-(self.fit_every + self.lead) // self.settings.step) + 1
+        """Steps that must be kept so that the model in effect can be fitted, and its alarms replayed, at any time."""
+        return max(self.settings.fit_steps, context_steps(self.settings) + self.replay) + self._age + 1
+
+    @property
+    def replay(self) -> int:
+        """Steps before a model takes effect over which its alarms are replayed."""
+        return min(REPLAY, self.settings.fit_window) // self.settings.step
+
+    @property
+    def judged(self) -> int:
+        """The most steps that are judged at once: the replay, and what has come since the model took effect."""
+        return self.replay + self._age + 1
+
+    @property
+    def _age(self) -> int:
+        """Steps from the fit instant of a model until the next one takes effect."""
+        return -(-(self.fit_every + self.lead) // self.settings.step)
 
     def newest(self, at: int | Times, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The last fit instant of each series at a time, a multiple of the step.

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 MINUTE = 60
 HOUR = 3_600
 DAY = 86_400
+LEAST_BUCKETS = 200
+"""Buckets that a fit window is to have."""
 DAYS_BACK = 7
-"""Days that a value is compared with."""
+"""Days that a value is compared with, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,18 @@ class Settings:
 
     @property
     def bucket(self) -> int:
-        """Columns that are averaged: five minutes, for what shorter steps add is mostly noise."""
-        return max(1, round(5 * MINUTE / self.step))
+        """Columns that are averaged: five minutes, for what shorter steps add is mostly noise; less in a short window."""
+        return max(1, min(round(5 * MINUTE / self.step), self.fit_steps // LEAST_BUCKETS))
 
     @property
     def day_steps(self) -> int:
         """Columns of a day."""
         return DAY // self.step
+
+    @property
+    def days_back(self) -> int:
+        """Days that a value is compared with: as many as the fit window holds."""
+        return min(DAYS_BACK, self.fit_window // DAY)
 
     @property
     def long_steps(self) -> int:
@@ -61,4 +68,5 @@ class Settings:
 def context_steps(settings: Settings) -> int:
     """Columns of the past that scoring one column needs."""
     clock_change = HOUR // settings.step
-    return DAYS_BACK * settings.day_steps + clock_change + settings.slack_steps + settings.bucket
+    days = settings.days_back * settings.day_steps + clock_change + settings.slack_steps
+    return max(days if settings.days_back else 0, settings.long_steps) + settings.bucket

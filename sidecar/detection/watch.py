@@ -7,14 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
+from sidecar.detection.arrays import Bools
 from sidecar.detection.detector import Models, Scores, fit, score
 from sidecar.detection.rows import Rows
 from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.detection.settings import Settings
 from sidecar.prometheus.frame import Frame, LabelSet
-
-REPLAY = 86400
-"""How far back the alarms are replayed when a series changes to a new model, seconds."""
 
 JOB_SERIES = 256
 """The most series of one fit, so that the first models arrive while the others are still fitted."""
@@ -191,22 +189,24 @@ class Watch:
         in_effect = any(job.instant + self.schedule.lead <= frame.end for job, _ in self.fresh)
         return in_effect or self._new_steps(frame) > 0
 
-    def advance(self, frame: Frame) -> Verdicts:
+    def advance(self, frame: Frame, suppressed: Bools | None = None) -> Verdicts:
         """Scores the steps that are new in a frame, and moves the alarms over them.
 
-        Without a new step only series whose model has just come into use are scored, at the newest one.
+        `suppressed`, of the frame's shape, says where an alarm must not begin. Without a new step only series whose
+        model has just come into use are scored, at the newest one.
         """
         new = self._new_steps(frame)
         changed = self._change_models(frame.end)
         kept = None if new else self.verdicts
         verdicts = kept.newest() if kept else Verdicts.blank(frame, max(new, 1))
         if new:
-            self._judge(frame, np.flatnonzero(~changed) if changed.any() else slice(None), verdicts, new)
+            steady = np.flatnonzero(~changed) if changed.any() else slice(None)
+            self._judge(frame, suppressed, steady, verdicts, new)
         for instant in np.unique(self.series.instant[changed]):
             rows = np.flatnonzero(changed & (self.series.instant == instant))
             self.series.alarms.put(rows, Alarms.idle(len(rows), self.policy))
-            begin = int(instant) + self.schedule.lead - REPLAY
-            self._judge(frame, rows, verdicts, (frame.end - begin) // frame.step + 1)
+            since = (frame.end - int(instant) - self.schedule.lead) // frame.step
+            self._judge(frame, suppressed, rows, verdicts, self.schedule.replay + since + 1)
         self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
 
@@ -223,6 +223,8 @@ class Watch:
                 waiting.append((job, models))
                 continue
             rows, of = places(self.labels, job.labels)
+            newer = self.series.instant[rows] < job.instant
+            rows, of = rows[newer], of[newer]
             self.series.models.put(rows, models.take(of))
             self.series.instant[rows] = job.instant
             self.series.failed[rows] = False
@@ -230,13 +232,20 @@ class Watch:
         self.fresh = waiting
         return changed
 
-    def _judge(self, frame: Frame, rows: NDArray[np.intp] | slice, verdicts: Verdicts, last: int) -> None:
+    def _judge(
+        self, frame: Frame, suppressed: Bools | None, rows: NDArray[np.intp] | slice, verdicts: Verdicts, last: int
+    ) -> None:
         """Scores the last columns of some rows, moves their alarms on, and enters what is new into the verdicts."""
         last = min(last, frame.values.shape[1])
         values = frame.values[rows]
         scores = score(self.series.models.take(rows), values, frame.end, self.settings, last)
         alarms, outcome = advance(
-            self.series.alarms.take(rows), scores, values[:, -last:], frame.times[-last:], self.policy
+            self.series.alarms.take(rows),
+            scores,
+            values[:, -last:],
+            frame.times[-last:],
+            self.policy,
+            suppressed=None if suppressed is None else suppressed[rows, -last:],
         )
         self.series.alarms.put(rows, alarms)
         new = slice(-len(verdicts.times), None)

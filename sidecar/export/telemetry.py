@@ -24,7 +24,7 @@ PREFIX = "anomaly_sidecar_"
 DROP_REASONS = ("max_series",)
 """Why a series of a query is left out, as far as is known from the start."""
 
-SUPPRESSION_REASONS = ("min_deviation", "suppress_when", "valid_range")
+SUPPRESSION_REASONS = ("direction", "min_deviation", "suppress_when", "valid_range")
 """Why an anomaly does not raise the flag."""
 
 _EVALUATION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -57,6 +57,9 @@ class Telemetry:
         )
         self.config_last_reload_success_timestamp_seconds = gauge(
             "config_last_reload_success_timestamp_seconds", "When the configuration was last loaded, unix time."
+        )
+        self.query_info = gauge(
+            "query_info", "Always 1; the unit of the values, and where users reach this.", query, "unit", "external_url"
         )
         self.evaluations = counter("evaluations_total", "Evaluations begun.", query)
         self.evaluation_failures = counter("evaluation_failures_total", "Evaluations that failed.", query)
@@ -114,10 +117,15 @@ class Telemetry:
             for reason in SUPPRESSION_REASONS:
                 self.flags_suppressed.labels(query, reason)
 
+    def describe(self, query: str, unit: str, external_url: str) -> None:
+        """Export what alerts on the query's series tell of it, in the place of what was known before."""
+        self.query_info.remove_by_labels({ANOMALY_NAME: query})
+        self.query_info.labels(query, unit, external_url.rstrip("/")).set(1)
+
     def forget(self, queries: Iterable[str]) -> None:
         """Remove the metrics of queries that are no longer configured."""
         for query in queries:
-            for metric in (*self._by_query, self.flags_suppressed):
+            for metric in (*self._by_query, self.flags_suppressed, self.query_info):
                 metric.remove_by_labels({ANOMALY_NAME: query})
 
 

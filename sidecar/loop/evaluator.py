@@ -5,10 +5,14 @@ import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from sidecar.config.schema import QueryConfig
-from sidecar.detection.configured import policy_of, schedule_of
+from sidecar.detection.alarm import Reason
+from sidecar.detection.missing import filled
+from sidecar.detection.schedule import Schedule
 from sidecar.detection.watch import Verdicts, Watch
 from sidecar.export.board import Board
 from sidecar.export.labels import Exporter, ExportError
@@ -16,6 +20,8 @@ from sidecar.export.snapshot import Failure, QueryResult
 from sidecar.export.telemetry import Telemetry
 from sidecar.loop.fitting import FitDesk
 from sidecar.loop.results import count_states, newly_flagged, series_table
+from sidecar.loop.suppression import Suppression
+from sidecar.loop.terms import policy_of, schedule_of
 from sidecar.prometheus.frame import Frame
 from sidecar.prometheus.history import Advance, History
 from sidecar.prometheus.source import (
@@ -29,6 +35,14 @@ from sidecar.prometheus.source import (
 
 AWAY = (UnreachableError, UnavailableError, RefusedError, BadAnswerError)
 """Failures that say that Prometheus cannot be used, rather than that a query is wrong."""
+
+SUPPRESSION_REASONS = {
+    Reason.WRONG_DIRECTION: "direction",
+    Reason.SMALL_DEVIATION: "min_deviation",
+    Reason.INVALID_VALUE: "valid_range",
+    Reason.SUPPRESSED: "suppress_when",
+}
+"""Why a score over the threshold raises no flag, and what the metric calls it."""
 
 MOST_LOGGED = 20
 """New anomalies of one evaluation that get a log line each."""
@@ -54,9 +68,9 @@ class Surroundings:
 class Evaluator:
     """Everything that one query needs, from samples to a published result."""
 
-    def __init__(self, query: QueryConfig, offset: int, around: Surroundings) -> None:
-        """Evaluates `query` on samples that are at least `offset` seconds old."""
-        schedule = schedule_of(query)
+    def __init__(self, query: QueryConfig, offset: int, timezone: str, around: Surroundings) -> None:
+        """Evaluates `query` on samples that are at least `offset` seconds old; days are those of `timezone`."""
+        schedule = schedule_of(query, timezone)
         self.name = query.name
         self._step = query.step
         self._offset = offset
@@ -68,6 +82,8 @@ class Evaluator:
             query.max_series,
             min_samples=schedule.settings.min_steps,
         )
+        self._suppression = suppression_of(query, schedule, around.source)
+        self._missing = query.missing.value
         self._watch = Watch(schedule, policy_of(query))
         self._desk = FitDesk(around.executor, query.name, around.telemetry)
         self._export = Exporter(query.name, query.labels)
@@ -103,13 +119,16 @@ class Evaluator:
         end = int(at - self._offset) // self._step * self._step
         self._desk.collect(self._watch, at)
         advance = self._fetch(end)
-        frame = advance.frame
+        frame = filled(advance.frame, self._missing)
         self._watch.follow(frame)
         self._desk.send(self._watch.due(frame))
         if self._published is not None and not self._watch.has_news(frame):
             return dataclasses.replace(self._published, at=at)
-        verdicts = self._watch.advance(frame)
-        self._report_alarms(frame, verdicts)
+        suppressed = self._suppression.mask(frame) if self._suppression else None
+        before = self._watch.series.alarms.firing
+        verdicts = self._watch.advance(frame, suppressed)
+        self._count_suppressed(verdicts)
+        self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._watch.series.alarms))
         return self._result(at, advance, verdicts)
 
     def _fetch(self, end: int) -> Advance:
@@ -127,8 +146,12 @@ class Evaluator:
             self._telemetry.prometheus_up.set(1)
         return advance
 
-    def _report_alarms(self, frame: Frame, verdicts: Verdicts) -> None:
-        rows = newly_flagged(verdicts, self._watch.series.alarms)
+    def _count_suppressed(self, verdicts: Verdicts) -> None:
+        for reason, name in SUPPRESSION_REASONS.items():
+            steps = int((verdicts.outcome.reason == reason).sum())
+            self._telemetry.flags_suppressed.labels(self.name, name).inc(steps)
+
+    def _report_alarms(self, frame: Frame, verdicts: Verdicts, rows: NDArray[np.intp]) -> None:
         self._telemetry.alarms.labels(self.name).inc(len(rows))
         for row in rows[:MOST_LOGGED]:
             value, expected = verdicts.values[row, -1], verdicts.scores.expected[row, -1]
@@ -160,3 +183,10 @@ class Evaluator:
             self._telemetry.prometheus_up.set(0)
         self._log.error("evaluation failed", error=str(error))
         self._board.fail(self.name, Failure(at, str(error)))
+
+
+def suppression_of(query: QueryConfig, schedule: Schedule, source: RangeSource) -> Suppression | None:
+    """The condition under which the flags of a query are not wanted, if it names one."""
+    if query.suppress_when is None:
+        return None
+    return Suppression(History(source, query.suppress_when, query.step, schedule.judged, query.max_series))

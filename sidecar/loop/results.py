@@ -30,9 +30,9 @@ def count_states(verdicts: Verdicts, present: NDArray[np.bool_], failed: NDArray
     }
 
 
-def newly_flagged(verdicts: Verdicts, alarms: Alarms) -> NDArray[np.intp]:
-    """The series whose alarm has begun within the steps of the verdicts and is still on."""
-    rows: NDArray[np.intp] = np.flatnonzero(alarms.since >= verdicts.times[0])
+def newly_flagged(verdicts: Verdicts, before: NDArray[np.bool_], alarms: Alarms) -> NDArray[np.intp]:
+    """The series whose alarm has begun within the steps of the verdicts, was not on before, and is still on."""
+    rows: NDArray[np.intp] = np.flatnonzero(~before & (alarms.since >= verdicts.times[0]))
     return rows
 
 

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.backtest.answer import Answerer, fitted_to
+from sidecar.backtest.answer import DEFAULTS, Answerer, fitted_to
 from sidecar.config.checks import timing_faults
-from sidecar.config.schema import QuerySettings
 
 HOUR = 3_600
 START = 1_699_999_200
-ANSWERER = Answerer(QuerySettings.model_validate({"fit_every": "2d"}))
+ANSWERER = Answerer(DEFAULTS.model_copy(update={"fit_every": 172_800}))
 
 Row = tuple[float, str]
 
@@ -45,7 +44,7 @@ def test_a_spike_is_flagged_and_an_alert_starts_on_it_alone() -> None:
     assert spike["detection"] == spike["anomaly_score"]
     assert (spike["anomaly_flag"], spike["alarm"]) == ("1", "firing")
     assert float(spike["expected"]) == pytest.approx(0.3, abs=0.1)
-    assert [row["alarm"] for row in found[151:154]] == ["recovering", "recovering", "idle"]
+    assert [row["alarm"] for row in found[151:154]] == ["firing", "recovering", "recovering"]
     assert found[149]["anomaly_flag"] == "0"
 
 
@@ -125,13 +124,13 @@ def awkward(rows: Sequence[Row], faults: dict[int, str]) -> list[Row]:
 
 @pytest.mark.parametrize("step", [1, 7, 60, 300, 3_600, 86_400, 10**7])
 def test_settings_that_do_not_go_with_a_step_are_made_to(step: int) -> None:
-    query = fitted_to(QuerySettings(), step)
+    query = fitted_to(DEFAULTS, step)
     assert list(timing_faults(query, None)) == []
     assert query.step == step
 
 
 def test_settings_that_go_with_the_step_stay() -> None:
-    query = QuerySettings.model_validate({"step": "5m", "fit_window": "3d", "min_history": "6h", "fit_every": "1h"})
+    query = DEFAULTS.model_copy(update={"fit_window": 259_200, "min_history": 21_600, "fit_every": 3_600})
     assert fitted_to(query, 300) == query
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,12 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sidecar.backtest.replay import Replayer, Series, joined
+from sidecar.backtest.replay import Replayer, Series, Tape, joined
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Policy
-from sidecar.detection.configured import policy_of, schedule_of
 from sidecar.detection.schedule import Schedule
-from sidecar.detection.settings import Settings, context_steps
+from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Verdicts, Watch
 from sidecar.prometheus.frame import Frame
 from sidecar.prometheus.history import History
@@ -25,7 +25,7 @@ SHORT = QueryConfig.model_validate({"name": "cpu", "expr": "cpu", "step": "1h", 
 
 
 def replayer(query: QueryConfig) -> Replayer:
-    return Replayer(schedule_of(query), policy_of(query))
+    return Replayer.of(query, "UTC")
 
 
 def series(values: NDArray[np.float64], step: int = HOUR) -> Series:
@@ -66,29 +66,21 @@ def assert_equal(found: Verdicts, expected: Verdicts) -> None:
     np.testing.assert_allclose(found.outcome.detection, expected.outcome.detection, rtol=1e-9)
 
 
-@pytest.mark.parametrize("query", [LONG, SHORT], ids=["many steps at once", "each step alone"])
+@pytest.mark.parametrize("query", [LONG, SHORT], ids=["8d", "3d"])
 def test_a_replay_gives_what_a_watch_gives_that_is_called_at_every_step(query: QueryConfig) -> None:
     plan = replayer(query)
-    assert (plan.schedule.lookback > context_steps(plan.schedule.settings)) == (query is LONG)
     values = cpu(300, 120, 121, 200, 290, gaps=[slice(60, 62), slice(240, 250)])
     found = joined(plan.replay(series(values), START, START + 299 * HOUR), LABELS)
     assert_equal(found, joined(step_by_step(values, plan), LABELS))
     assert found.outcome.flag[0, [120, 200]].all()
 
 
-def test_many_steps_at_once_are_really_taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    widths: list[int] = []
-    advance = Watch.advance
-
-    def counted(watch: Watch, frame: Frame) -> Verdicts:
-        verdicts = advance(watch, frame)
-        widths.append(len(verdicts.times))
-        return verdicts
-
-    monkeypatch.setattr(Watch, "advance", counted)
-    replayer(LONG).replay(series(cpu(500)), START, START + 499 * HOUR)
-    assert sum(widths) == 500
-    assert len(widths) < 250
+def test_steps_between_two_changes_of_the_models_are_taken_at_once() -> None:
+    plan, past = replayer(LONG), series(cpu(500))
+    spans = list(Tape.of(past, START, START, START + 500 * HOUR, plan.schedule).epochs())
+    assert (spans[0], spans[-1][1]) == ((0, 1), 500)
+    assert all(stop == begin for (_, stop), (begin, _) in pairwise(spans))
+    assert len(spans) < 200
 
 
 def test_a_replay_of_the_end_alone_gives_the_verdicts_of_the_whole() -> None:
@@ -105,7 +97,8 @@ def test_a_replay_of_the_end_alone_gives_the_verdicts_of_the_whole() -> None:
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 60)), min_size=1, max_size=6), st.integers(0, 40))
 def test_a_series_is_forgotten_when_the_history_of_the_loop_forgets_it(runs: list[tuple[int, int]], rest: int) -> None:
     schedule = Schedule(Settings(60, 1_200, 300), 60)
-    columns, at = [], 0
+    columns: list[int] = []
+    at = 0
     for present, gap in runs:
         columns += range(at, at + present)
         at += present + gap

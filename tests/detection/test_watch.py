@@ -119,7 +119,7 @@ def test_a_fit_is_asked_for_once_and_again_after_it_failed(values: NDArray[np.fl
     assert asked == set(HOSTS)
     upcoming = watch.due(at)
     watch.abandon(jobs[0])
-    assert watch.series.failed[0]
+    assert watch.series.failed.tolist() == [labels in jobs[0].labels for labels in HOSTS]
     again = {labels for job in watch.due(at) for labels in job.labels}
     assert again == set(jobs[0].labels)
     assert all(job.instant > jobs[0].instant for job in upcoming)

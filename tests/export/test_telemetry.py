@@ -65,8 +65,22 @@ def test_declaring_again_keeps_the_counts(registry: CollectorRegistry, telemetry
     assert registry.get_sample_value("anomaly_sidecar_evaluations_total", {"anomaly_name": "q"}) == 1
 
 
+def test_a_query_is_described_once_whatever_it_was_before(registry: CollectorRegistry, telemetry: Telemetry) -> None:
+    telemetry.describe("q", "ratio", "")
+    telemetry.describe("q", "cores", "https://sidecar.example.org/anomalies/")
+
+    [info] = [s for family in registry.collect() for s in family.samples if s.name == "anomaly_sidecar_query_info"]
+    assert info.labels == {
+        "anomaly_name": "q",
+        "unit": "cores",
+        "external_url": "https://sidecar.example.org/anomalies",
+    }
+    assert info.value == 1
+
+
 def test_a_forgotten_query_has_no_metrics(registry: CollectorRegistry, telemetry: Telemetry) -> None:
     telemetry.declare(["q", "r"])
+    telemetry.describe("q", "cores", "")
     telemetry.flags_suppressed.labels("q", "a reason not known from the start").inc()
     kept = sample_names(registry, "r")
     telemetry.forget(["q", "never declared"])
@@ -131,6 +145,7 @@ def test_types_and_labels_are_as_documented(
     registry: CollectorRegistry, telemetry: Telemetry, board: Board, make_result: MakeResult
 ) -> None:
     telemetry.declare(["q"])
+    telemetry.describe("q", "cores", "")
     board.configure(["q"], 300)
     board.publish(make_result("q", AT, ["a"]))
     rows, families = documented_rows(), list(registry.collect())

@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from sidecar.config.schema import QueryConfig
+from sidecar.config.schema import MinDeviation, QueryConfig
+from sidecar.config.vocabulary import Missing
 from sidecar.execution.local import LocalExecutor
 from sidecar.export.board import Board
 from sidecar.export.snapshot import QueryResult, State
@@ -47,7 +48,7 @@ class Bench:
         self.board.configure(["cpu"], staleness=300)
         config = QUERY.model_copy(update=query)
         around = Surroundings(self.source, executor, self.board, Telemetry(self.registry, "test"))
-        self.evaluator = Evaluator(config, 0, around)
+        self.evaluator = Evaluator(config, 0, "UTC", around)
 
     def evaluate(self, at: float) -> QueryResult:
         self.evaluator.evaluate(at)
@@ -225,3 +226,34 @@ def test_nothing_is_published_after_the_end() -> None:
     bench.evaluator.close()
     bench.evaluator.evaluate(NOW + 30)
     assert bench.board.snapshot is before
+
+
+def test_flags_are_not_raised_while_the_condition_to_suppress_them_holds() -> None:
+    samples: Samples = {host("a"): noise(1)}
+    bench = Bench(samples, LocalExecutor(), suppress_when="deploy")
+    deploys = MemorySource({(("job", "node"),): {NOW + STEP: 1.0}})
+    assert bench.evaluator._suppression is not None
+    bench.evaluator._suppression._history._source = deploys
+    for at in (NOW, NOW + 1, NOW + 2):
+        bench.evaluate(at)
+    for i in (1, 2):
+        samples[host("a")][NOW + i * STEP] = 9.0
+        flags = gauge(bench.evaluate(NOW + i * STEP), "anomaly_flag")
+        assert flags == {"a": i - 1}
+    assert bench.counted("flags_suppressed_total", reason="suppress_when") == 1
+
+
+def test_small_deviations_are_scored_and_not_flagged() -> None:
+    samples = {host("a"): noise(1)}
+    bench = warm(samples, min_deviation=MinDeviation(absolute=20.0))
+    samples[host("a")][NOW + STEP] = 9.0
+    result = bench.evaluate(NOW + STEP)
+    assert gauge(result, "anomaly_score")["a"] >= 1
+    assert gauge(result, "anomaly_flag") == {"a": 0}
+    assert bench.counted("flags_suppressed_total", reason="min_deviation") == 1
+
+
+def test_a_gap_can_count_as_zero() -> None:
+    samples = {host("a"): noise(1), host("b"): noise(2, end=NOW + STEP)}
+    bench = warm(samples, missing=Missing.ZERO)
+    assert gauge(bench.evaluate(NOW + STEP), "anomaly_value")["a"] == 0

@@ -8,6 +8,7 @@ import pytest
 _NAMES = {
     "PROMETHEUS_BIN": ("prometheus",),
     "PROMTOOL_BIN": ("promtool",),
+    "AMTOOL_BIN": ("amtool",),
     "ALERTMANAGER_BIN": ("prometheus-alertmanager", "alertmanager"),
     "NODE_EXPORTER_BIN": ("prometheus-node-exporter", "node_exporter"),
     "OPENSSL_BIN": ("openssl",),

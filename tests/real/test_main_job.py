@@ -118,8 +118,8 @@ queries:
     unit: ratio
     step: 1s
     fit_window: 5m
-    fit_every: 1h
-    min_history: 25s
+    fit_every: 5m
+    min_history: 40s
     direction: above
 """
 

@@ -1,0 +1,111 @@
+"""What `sidecar run` needs in memory and CPU: python -m benchmarks.footprint [SERIES...] [--seconds=N].
+
+A real Prometheus holds a week of 5-minute steps per series. The sidecar starts cold, fetches and fits all of it, and
+then runs for some seconds. Printed are the highest and the last memory of its processes together (proportional set
+size), the seconds until every series had a score and the CPU that took, and the cores it uses from then on.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tests.real.processes import wait_until
+from tests.real.servers import PrometheusServer, Sample, openmetrics
+from tests.real.sidecar import SidecarProcess
+
+STEP, WEEK = 300, 7 * 86_400
+CONFIG = """\
+prometheus: {{url: "{url}"}}
+evaluation_interval: 1s
+offset: 0s
+queries:
+  - {{name: cpu, expr: cpu, max_series: 100000}}
+"""
+
+
+def week(series: int, now: int) -> Iterator[Sample]:
+    """Daily shapes with noise."""
+    rng = np.random.default_rng(7)
+    times = np.arange(now - WEEK - 86_400, now + 1, STEP)
+    for number in range(series):
+        values = 0.4 + 0.2 * np.sin(times * 2 * np.pi / 86_400 + number) + 0.03 * rng.standard_normal(len(times))
+        labels = {"instance": f"host-{number:05}", "job": "node"}
+        yield from ((labels, int(at), round(float(value), 5)) for at, value in zip(times, values, strict=True))
+
+
+class Footprint:
+    """The memory and CPU of a process and of those it starts, from /proc."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = Path("/proc") / str(pid)
+        self.highest = 0
+
+    def memory(self) -> int:
+        """Bytes now."""
+        total = sum(map(_proportional, _family(self._process)))
+        self.highest = max(self.highest, total)
+        return total
+
+    def cpu(self) -> float:
+        """Seconds since the start, those of ended children included."""
+        fields = (self._process / "stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _family(process: Path) -> Iterator[Path]:
+    yield process
+    for children in process.glob("task/*/children"):
+        for pid in children.read_text().split():
+            yield from _family(process.parent / pid)
+
+
+def _proportional(process: Path) -> int:
+    try:
+        lines = (process / "smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+def measure(series: int, seconds: int, directory: Path) -> str:
+    """One row of the table."""
+    now = int(time.time()) // STEP * STEP
+    prometheus = PrometheusServer(directory / "prometheus", openmetrics(cpu=week(series, now)))
+    sidecar = SidecarProcess(directory / "sidecar", CONFIG.format(url=prometheus.url))
+    try:
+        prometheus.start()
+        begin = time.perf_counter()
+        sidecar.start()
+        footprint = Footprint(sidecar._process.pid)  # noqa: SLF001
+        wait_until(lambda: bool(footprint.memory()) and len(sidecar.samples("anomaly_score")) == series, "scores", 600)
+        scored, cpu = time.perf_counter() - begin, footprint.cpu()
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            rest = footprint.memory()
+            time.sleep(0.5)
+        cores = (footprint.cpu() - cpu) / seconds
+    finally:
+        sidecar.kill()
+        prometheus.kill()
+    return f"{series:>7} {footprint.highest / 1e6:>9.0f} {rest / 1e6:>9.0f} {scored:>9.1f} {cpu:>9.1f} {cores:>11.3f}"
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("series", nargs="*", type=int, default=[10, 100, 1_000])
+    parser.add_argument("--seconds", type=int, default=20)
+    chosen = parser.parse_args()
+    print(" series   peak MB   rest MB scored, s    CPU, s       cores")
+    for series in chosen.series:
+        with tempfile.TemporaryDirectory() as directory:
+            print(measure(series, chosen.seconds, Path(directory)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

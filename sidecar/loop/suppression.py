@@ -1,0 +1,44 @@
+"""When flags are not wanted: during deploys, maintenance and the like, as a PromQL expression tells."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.history import History
+
+
+class Suppression:
+    """The steps at which a condition holds, for each series it concerns.
+
+    A sample of the condition that is not 0 concerns every series that has all of its labels; one without labels
+    concerns all of them.
+    """
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._concerned: NDArray[np.bool_] = np.zeros((0, 0), bool)
+        self._known: tuple[tuple[LabelSet, ...], tuple[LabelSet, ...]] = ((), ())
+
+    def mask(self, frame: Frame) -> NDArray[np.bool_]:
+        """Whether the condition holds, for each series of the frame and each of its steps.
+
+        Raises:
+            PrometheusError: the condition could not be evaluated.
+        """
+        condition = self._history.advance(frame.end).frame
+        if self._known != (frame.labels, condition.labels):
+            self._known = (frame.labels, condition.labels)
+            self._concerned = concerned(frame.labels, condition.labels)
+        holds = np.nan_to_num(condition.values) != 0
+        mask = np.zeros_like(frame.values, dtype=bool)
+        width = min(len(frame.times), len(condition.times))
+        mask[:, len(frame.times) - width :] = self._concerned @ holds[:, len(condition.times) - width :]
+        return mask
+
+
+def concerned(series: tuple[LabelSet, ...], conditions: tuple[LabelSet, ...]) -> NDArray[np.bool_]:
+    """Whether each series, a row, has all labels of each condition, a column."""
+    wanted = [set(labels) for labels in conditions]
+    return np.array([[labels <= set(row) for labels in wanted] for row in series], bool).reshape(
+        len(series), len(conditions)
+    )

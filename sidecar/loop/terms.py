@@ -1,0 +1,33 @@
+"""A query's configuration in the detector's own terms."""
+
+import math
+
+from sidecar.config.schema import QueryConfig
+from sidecar.detection.alarm import Policy
+from sidecar.detection.schedule import Schedule
+from sidecar.detection.settings import Settings
+
+
+def schedule_of(query: QueryConfig, timezone: str) -> Schedule:
+    """What its scores depend on, and when its models are fitted."""
+    settings = Settings(
+        step=query.step,
+        fit_window=query.fit_window,
+        min_history=query.min_history,
+        timezone=timezone,
+        alarm_budget=query.alarm_budget.per_second,
+    )
+    return Schedule(settings, query.fit_every)
+
+
+def policy_of(query: QueryConfig) -> Policy:
+    """When its scores become alarms."""
+    return Policy(
+        confirm=(query.alarm.confirm.steps, query.alarm.confirm.of),
+        exit=query.alarm.exit,
+        hold=query.alarm.hold,
+        direction=query.direction.value,
+        min_deviation=query.min_deviation.absolute,
+        min_relative_deviation=query.min_deviation.relative,
+        valid_range=query.valid_range or (-math.inf, math.inf),
+    )
