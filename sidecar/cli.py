@@ -108,6 +108,29 @@ def demo(listen_address: str, exit_after: str | None, log_level: str, log_format
     sys.exit(demonstrate(listen_address, limit, sys.stdout))
 
 
+@main.command()
+@click.option(
+    "--input", "source", type=click.Path(path_type=Path), required=True, help="CSV file, or directory of them."
+)
+@click.option("--output", "target", type=click.Path(path_type=Path), required=True, help="Directory for the answers.")
+@click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="Configuration file.")
+@click.option("--query", metavar="NAME", help="Whose settings are used; needed where the file has several queries.")
+@click.option("--no-band", is_flag=True, help="Leave out lower and upper, which take a search for each row.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+def backtest(source: Path, target: Path, **choices: Any) -> None:  # noqa: ANN401 what click has parsed
+    """Says what would have been alerted, step by step, with the detector of the loop."""
+    from sidecar.backtest.command import Choices, backtest_files  # noqa: PLC0415
+    from sidecar.backtest.files import BadInputError  # noqa: PLC0415
+    from sidecar.backtest.table import BadFileError  # noqa: PLC0415
+    from sidecar.config.problems import ConfigError  # noqa: PLC0415
+
+    try:
+        backtest_files(source, target, Choices(**choices))
+    except (BadFileError, BadInputError, ConfigError, OSError) as error:
+        click.echo(error, err=True)
+        sys.exit(EXIT_FAILURE)
+
+
 def set_up_logging(level: str, style: str) -> None:
     """Structured logs on standard error, those of libraries among them."""
     renderer: Any = (

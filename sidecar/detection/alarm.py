@@ -13,9 +13,10 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from sidecar.detection.arrays import Bools, Floats, Ints, Times
+from sidecar.detection.arrays import Bools, Floats, Times
 from sidecar.detection.detector import Scores
 from sidecar.detection.rows import Rows
 
@@ -136,10 +137,33 @@ class Outcome(Rows):
         """Some columns."""
         return Outcome(*(part[:, which] for part in self.parts()))
 
-    def set_column(self, which: int, other: "Outcome") -> None:
-        """Overwrites a column, in place, with the only one of another outcome, of shape (S,)."""
-        for mine, theirs in zip(self.parts(), other.parts(), strict=True):
-            mine[:, which] = theirs
+
+@dataclass(frozen=True, slots=True)
+class Heights:
+    """The scores as the alarms see them; arrays of shape (S, n) but for `recent`.
+
+    Attributes:
+        scored: whether there is a score.
+        now: the scores, 0 where there is none.
+        free: whether a score may raise an alarm.
+        counted: the scores that may, 0 where one may not.
+        recent: (S, n, N) of each column, the newest of those up to it.
+    """
+
+    scored: Bools
+    now: Floats
+    free: Bools
+    counted: Floats
+    recent: Floats
+
+    @classmethod
+    def of(cls, score: Floats, blocked: Codes, before: Floats) -> "Heights":
+        """Of scores (S, n) that follow those `before` (S, N)."""
+        scored, free = ~np.isnan(score), blocked == 0
+        now = np.where(scored, score, 0.0)
+        counted = np.where(free, now, 0.0)
+        recent = np.concatenate([before[:, 1:], counted], axis=1)
+        return cls(scored, now, free, counted, sliding_window_view(recent, before.shape[1], axis=1))
 
 
 def advance(
@@ -150,13 +174,21 @@ def advance(
     `suppressed` is (S, n) or (n,). Advancing column by column or all at once gives the same.
     """
     shape = scores.score.shape
+    if not len(times):
+        return alarms, Outcome.blank(*shape)
     blocked = immaterial(values, scores.expected, policy)
     if suppressed is not None:
         blocked = np.where(np.broadcast_to(suppressed, shape), np.int8(Reason.SUPPRESSED), blocked)
-    outcome = Outcome.blank(*shape)
-    for i, time in enumerate(times):
-        alarms, column = step(alarms, scores.score[:, i], blocked[:, i], int(time), policy)
-        outcome.set_column(i, column)
+    heights = Heights.of(scores.score, blocked, alarms.recent)
+    outcome, peak, active = Outcome.blank(*shape), np.zeros(shape), np.full(shape, NEVER)
+    for i, time in enumerate(times.tolist()):
+        alarms, outcome.detection[:, i], peak[:, i] = step(alarms, heights, i, time, policy)
+        outcome.since[:, i], active[:, i] = alarms.since, alarms.active
+    np.not_equal(outcome.since, NEVER, out=outcome.flag)
+    pending = ~outcome.flag & (heights.recent >= 1).any(axis=2)
+    on = np.where(active == times, State.FIRING, State.RECOVERING)
+    outcome.state[:] = np.where(outcome.flag, on, np.where(pending, State.PENDING, State.IDLE))
+    outcome.reason[:] = reasons(outcome.state, heights, blocked, peak)
     return alarms, outcome
 
 
@@ -174,14 +206,10 @@ def immaterial(values: Floats, expected: Floats, policy: Policy) -> Codes:
     return np.asarray(found, dtype=np.int8)
 
 
-def step(alarms: Alarms, score: Floats, blocked: Codes, time: int, policy: Policy) -> tuple[Alarms, Outcome]:
-    """One column, (S,)."""
-    needed, _ = policy.confirm
-    scored, free = ~np.isnan(score), blocked == 0
-    now = np.where(scored, score, 0.0)
-    counted = np.where(free, now, 0.0)
-    recent = np.concatenate([alarms.recent[:, 1:], counted[:, None]], axis=1)
-    confirmed = np.minimum(now, np.sort(recent, axis=1)[:, -needed])
+def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> tuple[Alarms, Floats, Floats]:
+    """Column `i`: the alarms after it, the highest threshold at which one would start, and the peak before; (S,)."""
+    now, counted, free, recent = heights.now[:, i], heights.counted[:, i], heights.free[:, i], heights.recent[:, i]
+    confirmed = np.minimum(now, np.sort(recent, axis=1)[:, -policy.confirm[0]])
     on = alarms.firing
     active = np.where(on & (counted >= policy.exit), time, alarms.active)
     going_on = on & (time - active <= policy.hold)
@@ -190,37 +218,27 @@ def step(alarms: Alarms, score: Floats, blocked: Codes, time: int, policy: Polic
     peaked = np.where(expired, time, alarms.peaked)
     detection = np.where(~going_on & (now > peak), np.where(free, confirmed, now), 0.0)
     starting = free & (detection >= 1)
-    firing = going_on | starting
     near = counted >= np.minimum(policy.exit * peak, peak)
     following = Alarms(
-        since=np.where(starting, time, np.where(firing, alarms.since, NEVER)),
+        since=np.where(starting, time, np.where(going_on, alarms.since, NEVER)),
         active=np.where(starting, time, active),
         peak=np.maximum(peak, counted),
         peaked=np.where(near, time, peaked),
         second=np.where(near, 0.0, np.maximum(second, counted)),
         recent=recent,
     )
-    pending = ~firing & (recent >= 1).any(axis=1)
-    state = np.where(firing, np.where(active_now(following, time), State.FIRING, State.RECOVERING), pending * 1)
-    return following, Outcome(
-        firing, state.astype(np.int8), reasons(state, now, scored, blocked, peak), detection, following.since
-    )
+    return following, detection, peak
 
 
-def active_now(alarms: Alarms, time: int) -> Bools:
-    """(S,): whether the newest score keeps the alarm on by itself."""
-    return np.asarray(alarms.active == time)
-
-
-def reasons(state: Ints, now: Floats, scored: Bools, blocked: Codes, peak: Floats) -> Codes:
-    """Why each alarm is in its `state`, (S,)."""
-    high = now >= 1
+def reasons(state: Codes, heights: Heights, blocked: Codes, peak: Floats) -> Codes:
+    """Why each alarm is in its `state`; shapes (S, n)."""
+    high = heights.now >= 1
     conditions = [
         state == State.FIRING,
         state == State.RECOVERING,
-        ~scored,
+        ~heights.scored,
         high & (blocked > 0),
-        high & (now <= peak),
+        high & (heights.now <= peak),
         state == State.PENDING,
     ]
     choices: list[Any] = [

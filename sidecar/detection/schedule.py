@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.detection.arrays import Times
 from sidecar.detection.settings import DAY, Settings, context_steps
 
 GROUPS = 24
@@ -59,11 +60,11 @@ class Schedule:
         """Steps from the fit instant of a model until the next one takes effect."""
         return -(-(self.fit_every + self.lead) // self.settings.step)
 
-    def newest(self, at: int, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def newest(self, at: int | Times, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The last fit instant of each series at a time, a multiple of the step.
 
         Args:
-            at: unix seconds.
+            at: unix seconds, one time for all series, or shape (series,).
             first: shape (series,), time of the first sample within the lookback; NEVER where it is older.
             seeds: shape (series,), decides the group of a series.
 
@@ -72,17 +73,17 @@ class Schedule:
         """
         offset = (seeds % np.uint64(GROUPS)).astype(np.int64) * (self.fit_every // GROUPS)
         regular = (at - offset) // self.fit_every * self.fit_every + offset
-        regular -= regular % self.settings.step
+        regular = -(-regular // self.settings.step) * self.settings.step
         begin = np.where(first == NEVER, at - self.settings.fit_window, first) + self.settings.min_history - self.lead
         regular = np.where((regular >= begin), regular, NEVER)
         newest: NDArray[np.int64] = np.maximum(regular, self._newest_doubling(at, first))
         return newest
 
-    def in_effect(self, at: int, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def in_effect(self, at: int | Times, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The fit instant of the model that scores the step at a time, as `newest`."""
         return self.newest(at - self.lead, first, seeds)
 
-    def _newest_doubling(self, at: int, first: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _newest_doubling(self, at: int | Times, first: NDArray[np.int64]) -> NDArray[np.int64]:
         newest = np.full(len(first), NEVER)
         history = self.settings.min_history
         # Beyond half a fit window the samples that were first may have left the lookback, and `first` would lie.

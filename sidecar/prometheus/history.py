@@ -11,6 +11,9 @@ from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.lookback import Lookback, newest_samples
 from sidecar.prometheus.source import PrometheusError, RangeResult, RangeSource, TooLargeError
 
+FORGET = 12
+"""Steps after which a series that is gone is not expected to come back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Advance:
@@ -80,7 +83,7 @@ class History:
         length: int,
         max_series: int,
         *,
-        forget: int = 12,
+        forget: int = FORGET,
         min_samples: int = 1,
         samples_per_request: int = 250_000,
     ) -> None:

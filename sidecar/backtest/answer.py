@@ -1,0 +1,93 @@
+"""Answers a file of samples: a verdict for every row, as the loop would have given it when the row was new."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.backtest.grid import Grid, grid_of, median_step
+from sidecar.backtest.replay import Replayer, Series, joined
+from sidecar.backtest.table import Table, read, write
+from sidecar.config.checks import FEWEST_STEPS, MOST_STEPS
+from sidecar.config.schema import WARM_UP_STEPS, QueryConfig
+from sidecar.detection.alarm import State
+from sidecar.detection.watch import Verdicts
+
+DEFAULTS = QueryConfig(name="csv", expr="vector(0)")
+"""The settings of files for which none are given; its name and its expression mean nothing."""
+
+NO_LABELS = ()
+"""A file is a series without labels: its answers do not depend on its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Answers files under one configuration.
+
+    Attributes:
+        query: the settings; the step is taken from each file.
+        timezone: the zone whose days are compared.
+    """
+
+    query: QueryConfig = DEFAULTS
+    timezone: str = "UTC"
+
+    def answer(self, content: bytes, name: str) -> str:
+        """The CSV that answers a CSV; BadFileError, which names it, where it cannot be understood."""
+        table = read(content, name)
+        grid = grid_of(table.times, median_step(table.times))
+        return write(table, cells(grid, self._verdicts(table, grid)))
+
+    def _verdicts(self, table: Table, grid: Grid) -> Verdicts:
+        known = grid.leading & ~np.isnan(table.values)
+        series = Series(NO_LABELS, grid.times[known], table.values[known])
+        if not len(series.times):
+            return joined([], NO_LABELS)
+        query = fitted_to(self.query, grid.step)
+        replayer = Replayer.of(query, self.timezone)
+        return joined(replayer.replay(series, int(series.times[0]), int(grid.times.max())), NO_LABELS)
+
+
+def fitted_to(query: QueryConfig, step: int) -> QueryConfig:
+    """The settings with another step, and durations that go with it where those of the query do not.
+
+    The same limits as in a configuration file, but what would be refused there is lengthened or shortened.
+    """
+    window = min(max(query.fit_window, FEWEST_STEPS * step), MOST_STEPS * step)
+    return query.model_copy(
+        update={
+            "step": step,
+            "fit_window": window,
+            "fit_every": max(query.fit_every, step),
+            "min_history": min(max(query.min_history, WARM_UP_STEPS * step), window),
+        }
+    )
+
+
+def cells(grid: Grid, verdicts: Verdicts) -> Iterator[Sequence[str]]:
+    """The answer to each row.
+
+    A row that comes too late to be a sample has the score of its step, as it was given then, and the alarm as it
+    stands: no alert starts on it.
+    """
+    own = places(verdicts.times, grid.times).tolist()
+    newest = places(verdicts.times, np.maximum.accumulate(grid.times)).tolist()
+    value, score = verdicts.values[0].tolist(), verdicts.scores.score[0].tolist()
+    expected, outcome = verdicts.scores.expected[0].tolist(), verdicts.outcome
+    flag, state, detection = outcome.flag[0].tolist(), outcome.state[0].tolist(), outcome.detection[0].tolist()
+    for at, now, leading in zip(own, newest, grid.leading.tolist(), strict=True):
+        alarm = "idle" if now < 0 else State(state[now]).name.lower()
+        if at < 0 or isnan(score[at]):
+            yield "", "", "0", "no_data" if at < 0 or isnan(value[at]) else "warming", alarm, "", "", ""
+        else:
+            onset = repr(detection[at]) if leading else "0"
+            yield repr(score[at]), str(int(flag[now])), onset, "ok", alarm, repr(expected[at]), "", ""
+
+
+def places(times: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Where each of the wanted times stands in ascending times, -1 where it does not."""
+    at = np.searchsorted(times, wanted)
+    found = np.append(times, -1)[at] == wanted
+    return np.where((at < len(times)) & found, at, -1)

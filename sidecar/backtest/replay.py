@@ -1,0 +1,182 @@
+"""Runs the past of a series through the watch of the loop, and gets the verdict that each step had when it was new."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.config.schema import QueryConfig
+from sidecar.detection.alarm import Policy
+from sidecar.detection.missing import filled
+from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.detection.watch import Verdicts, Watch, seed_of
+from sidecar.loop.terms import policy_of, schedule_of
+from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.history import FORGET
+
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The samples of one series.
+
+    Attributes:
+        labels: its labels.
+        times: (n,) ascending, multiples of the step, unix seconds.
+        values: (n,) none of them NaN.
+        suppressed: the steps at which no alarm must begin.
+    """
+
+    labels: LabelSet
+    times: Times
+    values: NDArray[np.float64]
+    suppressed: Times = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Replayer:
+    """The settings under which a past is replayed.
+
+    Attributes:
+        schedule: what scores depend on, and when models are fitted.
+        policy: when scores become alarms.
+        missing: what stands for a sample that is missing.
+    """
+
+    schedule: Schedule
+    policy: Policy
+    missing: str = "ignore"
+
+    @classmethod
+    def of(cls, query: QueryConfig, timezone: str) -> "Replayer":
+        """Those of a query."""
+        return cls(schedule_of(query, timezone), policy_of(query), query.missing.value)
+
+    @property
+    def step(self) -> int:
+        """Seconds between two steps."""
+        return self.schedule.settings.step
+
+    def replay(self, series: Series, begin: int, end: int) -> list[Verdicts]:
+        """The verdicts on the steps from `begin` to `end`, both included, in spans that end where it is forgotten.
+
+        Each step has the verdict that the loop gave it when it was new.
+        """
+        parts: list[Verdicts] = []
+        for first, stop in self._lives(series.times, end):
+            if stop > begin:
+                parts += self._live(series, first, max(first, begin), min(stop, end + self.step))
+        return parts
+
+    def _lives(self, times: Times, end: int) -> Iterator[tuple[int, int]]:
+        """From when to when (exclusive) the history holds a series: a gap may be too long, for what is known of it."""
+        columns = np.append(times, end + self.step) // self.step
+        lookback, least = self.schedule.lookback, max(self.schedule.settings.min_steps, 1)
+        first = 0
+        for last in np.flatnonzero(np.diff(columns) > FORGET):
+            oldest = last - least + 1  # with it, just enough samples are in the lookback
+            age = max(FORGET, lookback - int(columns[last] - columns[oldest])) if oldest >= first else FORGET
+            if columns[last] + age < columns[last + 1]:
+                yield int(times[first]), int(times[last]) + age * self.step
+                first = int(last) + 1
+        if first < len(times):
+            yield int(times[first]), end + self.step
+
+    def _live(self, series: Series, first: int, begin: int, stop: int) -> Iterator[Verdicts]:
+        """The verdicts from `begin` to before `stop`, in the life of a series that began at `first`."""
+        tape = Tape.of(series, first, begin, stop, self.schedule)
+        watch = Watch(self.schedule, self.policy)
+        for column, following in tape.epochs():
+            live = filled(tape.window(column, column + 1), self.missing)
+            watch.follow(live)
+            while jobs := watch.due(live):
+                for job in jobs:
+                    watch.install(job, job.run())
+            frame = filled(tape.window(column, following), self.missing)
+            yield watch.advance(frame, np.isin(frame.times, series.suppressed)[None])
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """The samples of one life of a series, on the grid, with the lookback of its first step before it.
+
+    Attributes:
+        labels: of the only row.
+        begin: time of the first step to be judged.
+        values: (1, lookback - 1 + steps), NaN where there is no sample.
+        schedule: when models are fitted and come into use.
+    """
+
+    labels: tuple[LabelSet, ...]
+    begin: int
+    values: NDArray[np.float64]
+    schedule: Schedule
+
+    @classmethod
+    def of(cls, series: Series, first: int, begin: int, stop: int, schedule: Schedule) -> "Tape":
+        """The steps from `begin` to before `stop` of a life that began at `first`."""
+        step, past = schedule.settings.step, schedule.lookback - 1
+        start = begin - past * step
+        known = slice(*np.searchsorted(series.times, (max(first, start), stop)))
+        values = np.full((1, (stop - start) // step), np.nan)
+        values[0, (series.times[known] - start) // step] = series.values[known]
+        return cls((series.labels,), begin, values, schedule)
+
+    def window(self, column: int, following: int) -> Frame:
+        """What the loop sees at a step to be judged, and the steps after it until before `following`."""
+        settings, lookback = self.schedule.settings, self.schedule.lookback
+        start = self.begin + (column - lookback + 1) * settings.step
+        return Frame(self.labels, start, settings.step, self.values[:, column : following + lookback - 1])
+
+    def epochs(self) -> Iterator[tuple[int, int]]:
+        """Spans of steps, begin and end (exclusive), within which no model is due and none comes into use.
+
+        They are judged at once. The first step is a span of its own: of it alone a new watch speaks.
+        """
+        steps = self.values.shape[1] - self.schedule.lookback + 1
+        bounds = np.unique([0, 1, *self._changes(steps), steps]).tolist()
+        yield from pairwise(bounds)
+
+    def _changes(self, steps: int) -> NDArray[np.intp]:
+        """The steps at which a model may be due or come into use."""
+        step = self.schedule.settings.step
+        times = self.begin + step * np.arange(steps, dtype=np.int64)
+        first = self._first_samples(times)
+        seeds = np.full(steps, seed_of(self.labels[0]), np.uint64)
+        newest = self.schedule.newest(times, first, seeds)
+        in_effect = self.schedule.in_effect(times, first, seeds)
+        changes = (np.diff(newest) != 0) | (np.diff(in_effect) != 0)
+        instants = np.unique(newest[newest != NEVER])
+        effects = (instants + self.schedule.lead - self.begin) // step
+        return np.concatenate([np.flatnonzero(changes) + 1, effects[(effects > 0) & (effects < steps)]])
+
+    def _first_samples(self, times: Times) -> Times:
+        """Time of the first sample of the lookback of each step, as `watch.first_samples`."""
+        step = self.schedule.settings.step
+        width = self.values.shape[1]
+        columns = np.where(np.isnan(self.values[0]), width, np.arange(width))
+        following = np.minimum.accumulate(columns[::-1])[::-1]
+        oldest = np.arange(len(times))
+        first = following[oldest]
+        newest = oldest + self.schedule.lookback - 1
+        known = np.where(first > newest, times + step, self.begin + (first - self.schedule.lookback + 1) * step)
+        return np.where(first == oldest, NEVER, known)
+
+
+def joined(parts: list[Verdicts], labels: LabelSet) -> Verdicts:
+    """Verdicts on spans that follow each other, as one; of no step where there is none."""
+    if not parts:
+        return Verdicts.blank(Frame((labels,), 0, 1, np.empty((1, 0))), 0)
+    verdicts: Verdicts = _joined(parts)
+    return verdicts
+
+
+def _joined(parts: Sequence[Any]) -> Any:  # noqa: ANN401 any record of arrays that have the steps last
+    first = parts[0]
+    if isinstance(first, np.ndarray):
+        return np.concatenate(parts, axis=-1)
+    return type(first)(*(_joined([getattr(part, name.name) for part in parts]) for name in fields(first)))

@@ -1,0 +1,117 @@
+"""CSV files of samples: read with every row kept as it is, and written back with the answers beside it."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+ANSWERS = ("anomaly_score", "anomaly_flag", "detection", "state", "alarm", "expected", "lower", "upper")
+"""The columns that are added to timestamp and value."""
+
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+LATEST = 253_402_300_799
+"""The last second of the year 9999."""
+
+
+class BadFileError(ValueError):
+    """A file that cannot be understood; the text names file and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a file, in its order.
+
+    Attributes:
+        stamps: the timestamps as they stand there.
+        texts: the values as they stand there.
+        times: unix seconds.
+        values: NaN where there is none.
+    """
+
+    stamps: Sequence[str]
+    texts: Sequence[str]
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+def read(content: bytes, name: str) -> Table:
+    """The columns `timestamp` and `value` of a CSV; BadFileError where there are none or a row is wrong."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadFileError(f"{name}:{line}: is not UTF-8: save it as UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""))
+    stamps: list[str] = []
+    texts: list[str] = []
+    times: list[float] = []
+    values: list[float] = []
+    try:
+        at, of = _columns(next(reader, []))
+        for row in reader:
+            if row:
+                stamp, value = _cells(row, at, of)
+                times.append(seconds(stamp))
+                values.append(_number(value))
+                stamps.append(stamp)
+                texts.append(value)
+    except (ValueError, csv.Error) as error:
+        raise BadFileError(f"{name}:{max(reader.line_num, 1)}: {error}") from None
+    return Table(stamps, texts, np.array(times, np.float64), np.array(values, np.float64))
+
+
+def _columns(header: list[str]) -> tuple[int, int]:
+    names = [name.strip() for name in header]
+    for name in ("timestamp", "value"):
+        if names.count(name) != 1:
+            has = "no column" if name not in names else "more than one column"
+            raise ValueError(f"{has} {name}: the first line must name timestamp and value once each")
+    return names.index("timestamp"), names.index("value")
+
+
+def _cells(row: list[str], at: int, of: int) -> tuple[str, str]:
+    if len(row) <= max(at, of):
+        raise ValueError(f"has {len(row)} fields, timestamp and value are fields {at + 1} and {of + 1}")
+    return row[at], row[of]
+
+
+def seconds(stamp: str) -> float:
+    """Unix seconds of a timestamp: a number of seconds, or ISO 8601, which is UTC where it names no offset."""
+    text = stamp.strip()
+    if NUMBER.fullmatch(text):
+        number = float(text)
+        if not abs(number) <= LATEST:
+            raise ValueError(f"timestamp {stamp!r} is out of range: write unix time in seconds")
+        return number
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"timestamp {stamp!r} is not a time: write 2024-05-01 12:00:00 or unix seconds") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(text: str) -> float:
+    if not text.strip():
+        return math.nan
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"value {text!r} is not a number: write a number, or leave it empty") from None
+    return number if math.isfinite(number) else math.nan
+
+
+def write(table: Table, answers: Iterable[Sequence[str]]) -> str:
+    """The rows of a table with an answer beside each: the cells of `ANSWERS`."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("timestamp", "value", *ANSWERS))
+    writer.writerows(
+        (stamp, value, *cells) for stamp, value, cells in zip(table.stamps, table.texts, answers, strict=True)
+    )
+    return text.getvalue()

@@ -1,0 +1,131 @@
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sidecar.backtest.replay import Replayer, Series, Tape, joined
+from sidecar.config.schema import QueryConfig
+from sidecar.detection.alarm import Policy
+from sidecar.detection.schedule import Schedule
+from sidecar.detection.settings import Settings
+from sidecar.detection.watch import Verdicts, Watch
+from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.history import History
+from tests.prometheus.memory_source import MemorySource
+
+HOUR, DAY = 3_600, 86_400
+START = 1_699_999_200
+LABELS = (("instance", "a"),)
+LONG = QueryConfig.model_validate({"name": "cpu", "expr": "cpu", "step": "1h", "fit_window": "8d"})
+SHORT = QueryConfig.model_validate({"name": "cpu", "expr": "cpu", "step": "1h", "fit_window": "3d"})
+
+
+def replayer(query: QueryConfig) -> Replayer:
+    return Replayer.of(query, "UTC")
+
+
+def series(values: NDArray[np.float64], step: int = HOUR) -> Series:
+    known = ~np.isnan(values)
+    return Series(LABELS, (START + step * np.arange(len(values)))[known], values[known])
+
+
+def cpu(steps: int, *spikes: int, gaps: Sequence[slice] = ()) -> NDArray[np.float64]:
+    values = 0.3 + 0.03 * np.random.default_rng(5).standard_normal(steps)
+    values[list(spikes)] = 3.0
+    for gap in gaps:
+        values[gap] = np.nan
+    return values
+
+
+def step_by_step(values: NDArray[np.float64], plan: Replayer) -> list[Verdicts]:
+    """The verdicts of a watch that is called at every step, as the loop does it, without forgetting."""
+    watch, length = Watch(plan.schedule, plan.policy), plan.schedule.lookback
+    tape = np.concatenate([np.full(length - 1, np.nan), values])[None]
+    labels, parts = (LABELS,), []
+    for column in range(len(values)):
+        start = START + (column - length + 1) * plan.step
+        frame = Frame(labels, start, plan.step, tape[:, column : column + length])
+        watch.follow(frame)
+        jobs = watch.due(frame)
+        parts.append(watch.advance(frame))
+        for job in jobs:
+            watch.install(job, job.run())
+    return parts
+
+
+def assert_equal(found: Verdicts, expected: Verdicts) -> None:
+    np.testing.assert_array_equal(found.times, expected.times)
+    np.testing.assert_allclose(found.scores.score, expected.scores.score, rtol=1e-9)
+    np.testing.assert_allclose(found.scores.expected, expected.scores.expected, rtol=1e-9)
+    for name in ("flag", "state", "reason", "since"):
+        np.testing.assert_array_equal(getattr(found.outcome, name), getattr(expected.outcome, name))
+    np.testing.assert_allclose(found.outcome.detection, expected.outcome.detection, rtol=1e-9)
+
+
+@pytest.mark.parametrize("query", [LONG, SHORT], ids=["8d", "3d"])
+def test_a_replay_gives_what_a_watch_gives_that_is_called_at_every_step(query: QueryConfig) -> None:
+    plan = replayer(query)
+    values = cpu(300, 120, 121, 200, 290, gaps=[slice(60, 62), slice(240, 250)])
+    found = joined(plan.replay(series(values), START, START + 299 * HOUR), LABELS)
+    assert_equal(found, joined(step_by_step(values, plan), LABELS))
+    assert found.outcome.flag[0, [120, 200]].all()
+
+
+def test_steps_between_two_changes_of_the_models_are_taken_at_once() -> None:
+    plan, past = replayer(LONG), series(cpu(500))
+    spans = list(Tape.of(past, START, START, START + 500 * HOUR, plan.schedule).epochs())
+    assert (spans[0], spans[-1][1]) == ((0, 1), 500)
+    assert all(stop == begin for (_, stop), (begin, _) in pairwise(spans))
+    assert len(spans) < 200
+
+
+def test_a_replay_of_the_end_alone_gives_the_verdicts_of_the_whole() -> None:
+    plan, values = replayer(LONG), cpu(500, 450, 480)
+    end = START + 499 * HOUR
+    whole = joined(plan.replay(series(values), START, end), LABELS)
+    begin = START + 400 * HOUR
+    part = joined(plan.replay(series(values), begin, end), LABELS)
+    np.testing.assert_allclose(part.scores.score, whole.scores.score[:, 400:], rtol=1e-9)
+    np.testing.assert_array_equal(part.flags, whole.flags[:, 400:])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 60)), min_size=1, max_size=6), st.integers(0, 40))
+def test_a_series_is_forgotten_when_the_history_of_the_loop_forgets_it(runs: list[tuple[int, int]], rest: int) -> None:
+    schedule = Schedule(Settings(60, 1_200, 300), 60)
+    columns: list[int] = []
+    at = 0
+    for present, gap in runs:
+        columns += range(at, at + present)
+        at += present + gap
+    end = START + (columns[-1] + rest) * 60
+    samples = {START + column * 60: 1.0 for column in columns}
+    times = np.array(sorted(samples))
+    spans = Replayer(schedule, Policy())._lives(times, end)
+    lives = {time for first, stop in spans for time in range(first, stop, 60)}
+    history = History(
+        MemorySource({LABELS: samples}), "cpu", 60, schedule.lookback, 9, min_samples=schedule.settings.min_steps
+    )
+    held = {time for time in range(START, end + 60, 60) if history.advance(time).frame.labels}
+    assert lives == held
+
+
+def test_a_series_that_was_forgotten_starts_anew() -> None:
+    plan = replayer(LONG)
+    values = cpu(700, gaps=[slice(150, 500)])
+    found = joined(plan.replay(series(values), START, START + 699 * HOUR), LABELS)
+    again = found.times >= START + 500 * HOUR
+    assert found.times[~again].max() < START + (150 + plan.schedule.lookback) * HOUR
+    fresh = joined(plan.replay(series(values[500:]), START, START + 199 * HOUR), LABELS)
+    assert np.isnan(found.scores.score[0, again][:20]).all()
+    assert np.isfinite(fresh.scores.score).any()
+
+
+def test_nothing_known_gives_nothing() -> None:
+    nothing = np.empty(0)
+    assert replayer(LONG).replay(Series(LABELS, nothing.astype(np.int64), nothing), START, START + DAY) == []
+    assert joined([], LABELS).scores.score.shape == (1, 0)
