@@ -68,7 +68,7 @@ class Policy:
     """
 
     confirm: tuple[int, int] = (1, 1)
-    exit: float = 0.75
+    exit: float = 0.8
     hold: int = 7_200
     rearm: int = 21_600
     direction: str = "both"

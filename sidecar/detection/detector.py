@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sidecar.detection import calibration, forest
+from sidecar.detection import calibration, combination, forest
 from sidecar.detection.arrays import Bools, Floats, Seeds
-from sidecar.detection.features import NAMES, features, median
+from sidecar.detection.features import LOGARITHMIC, NAMES, TINY, features, median
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
 
@@ -27,7 +27,8 @@ NOISE = 1e-6
 """A feature that varies by less than this share of the series' magnitude is constant."""
 FARTHEST = 2.0**16
 """Distance, in half ranges of a feature, past which nothing gets any rarer: a bound for series that were constant."""
-TINY = 1e-200
+PEELS, PEEL_SHARE = 2, 0.1
+"""How often values that are too odd are left out of a fit, and what share of them at most."""
 CHUNK = 64
 """Series that are fitted at once: bounds the memory of a fit."""
 
@@ -42,7 +43,11 @@ class Models(Rows):
         slope: (S, F) growth of rarity beyond both ends, per doubling of the distance.
         centre: (S, F).
         scale: (S, F).
-        usual: (S,) the middle of the combined rarity of the series' own past.
+        unit: (S,) the spread of the values.
+        rows: (S,) buckets that the model was fitted on.
+        left_out: (S,) share of the values that were too odd to be learnt from.
+        adopted: (S,) True where there were so many of them that they were learnt from all the same.
+        usual: (S,) the middle of the scores of the series' own past, 1 being the threshold.
         fitted: (S,) False where a row has had too little history, and is not scored.
     """
 
@@ -51,15 +56,21 @@ class Models(Rows):
     slope: Floats
     centre: Floats
     scale: Floats
+    unit: Floats
+    rows: Floats
+    left_out: Floats
+    adopted: Bools
     usual: Floats
     fitted: Bools
 
     @classmethod
     def empty(cls, rows: int) -> "Models":
         """Models of series that were never fitted."""
-        each, row = np.zeros((rows, len(NAMES))), np.zeros(rows)
+        each = np.zeros((rows, len(NAMES)))
         at = each[:, :, None] + np.linspace(-1, 1, KNOTS)
-        return cls(at, np.zeros_like(at), each, each.copy(), each + 1, row, np.zeros(rows, dtype=np.bool_))
+        unit, used, left_out, usual = np.zeros((4, rows))
+        adopted, fitted = np.zeros((2, rows), dtype=np.bool_)
+        return cls(at, np.zeros_like(at), each, each.copy(), each + 1, unit, used, left_out, adopted, usual, fitted)
 
     def __len__(self) -> int:
         return len(self.fitted)
@@ -110,11 +121,23 @@ def fit_chunk(values: Floats, end: int, settings: Settings) -> Models:
     """As `fit`, all series at once."""
     width = values.shape[1]
     at = np.arange((width - 1) % settings.bucket, width, settings.bucket)
-    found = features(values, at, end, settings)
     magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))
-    models = tables(found, NOISE * magnitude, well_known(values, settings))
-    combined = np.where(any_value(found), combine(rarities(models, found)), np.nan)
-    return replace(models, usual=np.nan_to_num(median(combined[:, :, None])[:, 0]))
+    unit = np.maximum(ordinary_spread(values), NOISE * magnitude)
+    found = features(values, at, end, unit, settings)
+    logarithmic = np.isin(NAMES, LOGARITHMIC)
+    noise = np.maximum(NOISE * np.where(logarithmic, 1.0, magnitude[:, None]), TINY)
+    models = tables(found, noise, combination.too_odd(settings))
+    models = replace(models, unit=unit, fitted=models.fitted & well_known(values, settings))
+    scores = combination.ratio(rarities(models, found), models.rows, settings)
+    return replace(models, usual=np.nan_to_num(median(np.where(any_value(found), scores, np.nan)[:, :, None])[:, 0]))
+
+
+def ordinary_spread(values: Floats) -> Floats:
+    """Standard deviation (S,) of the values about their middle, without the farthest tenth; 0 for constant series."""
+    distance = np.sort(np.abs(values - median(values[:, :, None])), axis=1)
+    present = np.count_nonzero(~np.isnan(values), axis=1)[:, None]
+    near = np.where(np.arange(values.shape[1]) < 0.9 * present, distance, np.nan)
+    return np.asarray(np.sqrt(np.nansum(near**2, axis=1) / np.maximum(0.9 * present[:, 0], 1)))
 
 
 def any_value(found: Floats) -> Bools:
@@ -127,24 +150,47 @@ def well_known(values: Floats, settings: Settings) -> Bools:
     return np.asarray(np.count_nonzero(~np.isnan(values), axis=1) >= settings.min_steps // 2)
 
 
-def tables(found: Floats, noise: Floats, known: Bools) -> Models:
-    """Models of features (S, F, N), without `usual`; a range below `noise` (S,) is none."""
+def tables(found: Floats, noise: Floats, too_odd: float) -> Models:
+    """Models of features (S, F, N), without `unit` and `usual`; a range below `noise` (S, F) is none.
+
+    Values rarer than `too_odd` are left out of the next round, unless they are too many: then they are the new normal.
+    """
     s, f, n = found.shape
-    sample = forest.thin(found.reshape(s * f, n), GROUPS, np.repeat(np.maximum(noise, TINY), f))
+    sample = forest.thin(found.reshape(s * f, n), GROUPS, noise.reshape(s * f))
+    count = sample.weight.sum(axis=1)
+    adopted = np.zeros(s * f, dtype=np.bool_)
+    rarity, slope = calibrated(sample)
+    for _ in range(PEELS):
+        kept = sample.weight * (rarity[:, len(forest.OUTER) : -len(forest.OUTER)] <= too_odd)
+        too_many = kept.sum(axis=1) < (1 - PEEL_SHARE) * count
+        adopted |= too_many
+        sample = replace(sample, weight=np.where(too_many[:, None], sample.weight, kept))
+        rarity, slope = calibrated(sample)
+    ends = forest.OUTER
+    at = np.concatenate([sample.at[:, :1] - ends[::-1], sample.at, sample.at[:, -1:] + ends], axis=1)
+    enough = count >= LEAST_ROWS
+    value = NAMES.index("value")
+    return Models(
+        at=at.reshape(s, f, KNOTS),
+        rarity=np.where(enough[:, None], rarity, 0.0).reshape(s, f, KNOTS),
+        slope=np.where(enough, slope, 0.0).reshape(s, f),
+        centre=sample.centre.reshape(s, f),
+        scale=sample.scale.reshape(s, f),
+        unit=np.zeros(s),
+        rows=count.reshape(s, f)[:, value],
+        left_out=(1 - sample.weight.sum(axis=1) / np.maximum(count, 1)).reshape(s, f)[:, value],
+        adopted=adopted.reshape(s, f)[:, value],
+        usual=np.zeros(s),
+        fitted=enough.reshape(s, f)[:, value],
+    )
+
+
+def calibrated(sample: forest.Sample) -> tuple[Floats, Floats]:
+    """Rarity (B, KNOTS) at the groups of a sample and beyond its ends, and its slope (B,) from there on."""
     inside, outside = forest.isolation(sample, SUBSAMPLE_SHARE, SUBSAMPLE_LEAST, SUBSAMPLE_MOST)
     tail = calibration.fit_tail(inside, sample.weight, TAIL_SHARE)
     isolation = np.concatenate([outside[:, 0, ::-1], inside, outside[:, 1]], axis=1)
-    at = np.concatenate([sample.at[:, :1] - forest.OUTER[::-1], sample.at, sample.at[:, -1:] + forest.OUTER], axis=1)
-    enough = sample.weight.sum(axis=1) >= LEAST_ROWS
-    return Models(
-        at.reshape(s, f, KNOTS),
-        np.where(enough[:, None], calibration.rarity(tail, isolation), 0.0).reshape(s, f, KNOTS),
-        np.where(enough, tail.slope, 0.0).reshape(s, f),
-        sample.centre.reshape(s, f),
-        sample.scale.reshape(s, f),
-        np.zeros(s),
-        known & enough.reshape(s, f)[:, NAMES.index("value")],
-    )
+    return calibration.rarity(tail, isolation), tail.slope
 
 
 def rarities(models: Models, found: Floats) -> Floats:
@@ -160,23 +206,14 @@ def rarities(models: Models, found: Floats) -> Floats:
     return np.nan_to_num(y0 + share * (y1 - y0) + models.slope[:, :, None] * np.log2(reach))
 
 
-def combine(rarity: Floats) -> Floats:
-    """One rarity (S, n) of those of the features (S, F, n): the mean of their square roots, squared."""
-    return np.asarray(np.sqrt(rarity).mean(axis=1) ** 2)
+def on_scale(ratio: Floats, usual: Floats) -> Floats:
+    """Scores (S, n) of ratios to the threshold: 0.5 where they are `usual` (S,), 1 at the threshold, as they are above.
 
-
-def bar(settings: Settings) -> float:
-    """The combined rarity at which the alarm budget is kept to."""
-    buckets_per_alarm = 1 / (settings.alarm_budget * settings.step * settings.bucket)
-    return 0.6 + 0.4 * float(np.log10(buckets_per_alarm))
-
-
-def on_scale(rarity: Floats, usual: Floats, threshold: float) -> Floats:
-    """Scores (S, n): 0.5 where the rarity is `usual` (S,), 1 at the threshold, in proportion to it above."""
-    middle = np.minimum(usual, threshold / 2)[:, None]
-    low = 0.5 * rarity / np.maximum(middle, TINY)
-    high = 0.5 + 0.5 * (rarity - middle) / (threshold - middle)
-    return np.where(rarity <= middle, np.minimum(low, 0.5), np.maximum(high, 0.5))
+    A series that is usually above half its threshold keeps its middle where it is.
+    """
+    middle = np.clip(usual, TINY, 0.5)[:, None]
+    high = 0.5 + 0.5 * (ratio - middle) / (1 - middle)
+    return np.where(ratio >= 1, ratio, np.where(ratio < middle, 0.5 * ratio / middle, high))
 
 
 def score(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:
@@ -188,10 +225,10 @@ def score(models: Models, values: Floats, end: int, settings: Settings, last: in
     values = values[:, max(values.shape[1] - context_steps(settings) - last, 0) :]
     width = values.shape[1]
     at = np.arange(width - last, width)
-    found = features(values, at, end, settings)
+    found = features(values, at, end, models.unit, settings)
     rarity = rarities(models, found)
     scored = any_value(found) & models.fitted[:, None]
-    result = on_scale(combine(rarity), models.usual, bar(settings))
+    result = on_scale(combination.ratio(rarity, models.rows, settings), models.usual)
     usual_here = found[:, NAMES.index("value")] - found[:, NAMES.index("seasonal")]
     expected = np.where(np.isnan(usual_here), models.centre[:, :1], usual_here)
     return Scores(np.where(scored, result, np.nan), np.where(scored, expected, np.nan), rarity)

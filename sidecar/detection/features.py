@@ -11,38 +11,95 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sidecar.detection.arrays import Floats, Ints
-from sidecar.detection.settings import DAY, HOUR, Settings
+from sidecar.detection.settings import DAY, HOUR, MINUTE, Settings
 
-NAMES = ("value", "seasonal", "nearest", "range")
+NAMES = ("value", "seasonal", "relative", "nearest", "drift", "spread", "nearest_spread")
+"""In the unit of the series:
+value: the value itself;
+seasonal: its distance from the middle of the same time of day on the last days;
+relative: logarithm of its ratio to the middle of the last day, with the sign of the value;
+nearest: its distance from the nearest value about the same time of day on any of the last days;
+drift: the mean of the last 25 minutes, against the middle of the same on the last days;
+spread: logarithm of the standard deviation over the last 100 minutes;
+nearest_spread: distance of that standard deviation from the nearest about the same time of day on the last days.
+"""
 SEASONAL_DAYS = 5
+LEVEL_STRIDE = 30 * MINUTE
+LOGARITHMIC = ("relative", "spread")
+TINY = 1e-200
+LEAST_SPREAD = 1e-3
+"""Where the logarithm of a spread or a level begins, as a share of the series' own spread."""
 
 
-def features(values: Floats, at: Ints, end: int, settings: Settings) -> Floats:
+def features(values: Floats, at: Ints, end: int, unit: Floats, settings: Settings) -> Floats:
     """Features (S, F, n), in the order of NAMES, of the columns `at` (n,) of `values` (S, T).
 
-    `end` is the time of the last column. What lies before the first column is missing; a feature is NaN where the
-    column's own value is, or all of the past that it needs.
+    `end` is the time of the last column, `unit` (S,) the ordinary spread of each series. What lies before the first
+    column is missing; a feature is NaN where the column's own value is, or all of the past that it needs.
     """
     smooth = trailing_mean(values, settings.bucket)
-    now = smooth[:, at]
-    times = end - (values.shape[1] - 1 - at) * settings.step
-    seasonal, nearest = beside_other_days(smooth, at, times, settings)
-    window = back(smooth, at - np.arange(0, settings.long_steps, settings.bucket)[:, None])
-    spread = np.fmax.reduce(window, axis=1) - np.fmin.reduce(window, axis=1)
-    found = np.stack([now, seasonal, nearest, spread], axis=1)
+    least = np.maximum(LEAST_SPREAD * unit, TINY)[:, None]
+    now, deviation = smooth[:, at], window_spread(smooth, settings.long_steps, settings.bucket)
+    short = window_mean(smooth, settings.short_steps, settings.bucket)
+    days = days_ago(end - (values.shape[1] - 1 - at) * settings.step, settings)
+    same_time = at - days[:SEASONAL_DAYS]
+    slack = np.arange(-settings.slack_steps, settings.slack_steps + 1, settings.bucket)
+    about_that_time = at - days[:, None, :] + slack[:, None]
+    found = np.stack(
+        [
+            now,
+            now - median(back(smooth, same_time)),
+            relative(now, level(short, at, settings), least),
+            nearest(smooth, at, about_that_time),
+            short[:, at] - median(back(short, same_time)),
+            np.log(np.maximum(deviation[:, at], least)),
+            nearest(deviation, at, about_that_time),
+        ],
+        axis=1,
+    )
     return np.where(np.isnan(values[:, None, at]), np.nan, found)
 
 
-def beside_other_days(smooth: Floats, at: Ints, times: Ints, settings: Settings) -> tuple[Floats, Floats]:
-    """Distance (S, n) from the middle of the same time on the last days, and from the nearest about that time."""
-    now = smooth[:, at]
-    if not settings.days_back:
-        return np.full_like(now, np.nan), np.full_like(now, np.nan)
-    days = days_ago(times, settings)
-    slack = np.arange(-settings.slack_steps, settings.slack_steps + 1, settings.bucket)
-    same_slot = back(smooth, at - days[:SEASONAL_DAYS])
-    around = back(smooth, at - days[:, None, :] + slack[:, None])
-    return now - median(same_slot), np.fmin.reduce(np.abs(now[:, None, None] - around), axis=(1, 2))
+def nearest(values: Floats, at: Ints, others: Ints) -> Floats:
+    """Distance (S, n) of the columns `at` (n,) from the nearest of the columns `others` (days, L, n)."""
+    others = others.reshape(-1, len(at))
+    closest = np.full((len(values), len(at)), np.nan)
+    for index in others:
+        closest = np.fmin(closest, np.abs(values[:, at] - back(values, index)))
+    return closest
+
+
+def level(short: Floats, at: Ints, settings: Settings) -> Floats:
+    """Middle (S, n) of the day before each column, from short means at every half hour."""
+    stride = settings.bucket * max(1, LEVEL_STRIDE // (settings.step * settings.bucket))
+    reach = min(settings.day_steps, settings.fit_steps)
+    return median(back(short, at - np.arange(settings.bucket, reach + settings.bucket, stride)[:, None]))
+
+
+def relative(now: Floats, usual: Floats, least: Floats) -> Floats:
+    """log(1 + |now| / |usual|), with the sign of `now`."""
+    return np.asarray(np.sign(now) * np.log1p(np.abs(now) / np.maximum(np.abs(usual), least)))
+
+
+def window_mean(smooth: Floats, steps: int, bucket: int) -> Floats:
+    """Mean (S, T) of the present ones of every `bucket`-th column over the last `steps` ones."""
+    total, present = np.zeros_like(smooth), np.zeros_like(smooth)
+    for ago in range(0, min(steps, smooth.shape[1]), bucket):
+        earlier = smooth[:, : smooth.shape[1] - ago]
+        total[:, ago:] += np.nan_to_num(earlier)
+        present[:, ago:] += ~np.isnan(earlier)
+    return np.where(present > 0, total / np.maximum(present, 1), np.nan)
+
+
+def window_spread(smooth: Floats, steps: int, bucket: int) -> Floats:
+    """Standard deviation (S, T) of what `window_mean` is the mean of; NaN where fewer than two are present."""
+    mean = window_mean(smooth, steps, bucket)
+    total, present = np.zeros_like(smooth), np.zeros_like(smooth)
+    for ago in range(0, min(steps, smooth.shape[1]), bucket):
+        earlier = smooth[:, : smooth.shape[1] - ago]
+        total[:, ago:] += np.nan_to_num((earlier - mean[:, ago:]) ** 2)
+        present[:, ago:] += ~np.isnan(earlier)
+    return np.where(present > 1, np.sqrt(total / np.maximum(present, 1)), np.nan)
 
 
 def trailing_mean(values: Floats, columns: int) -> Floats:
@@ -63,6 +120,8 @@ def back(values: Floats, index: Ints) -> Floats:
 
 def median(values: Floats) -> Floats:
     """Median of what is present along the second axis of (S, L, n); NaN where nothing is."""
+    if not values.shape[1]:
+        return np.full((len(values), values.shape[2]), np.nan)
     ordered = np.sort(values, axis=1)
     present = np.count_nonzero(~np.isnan(values), axis=1)[:, None]
     low = np.take_along_axis(ordered, np.maximum(present - 1, 0) // 2, axis=1)

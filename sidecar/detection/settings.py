@@ -24,7 +24,7 @@ class Settings:
     """
 
     step: int
-    fit_window: int = 14 * DAY
+    fit_window: int = 28 * DAY
     min_history: int = DAY
     timezone: str = "UTC"
     alarm_budget: float = 1 / (30 * DAY)
@@ -41,7 +41,7 @@ class Settings:
 
     @property
     def bucket(self) -> int:
-        """Columns that are averaged: five minutes, as shorter steps add mostly noise; less in a short window."""
+        """Columns that are averaged: five minutes, as shorter steps add mostly noise; fewer in a short window."""
         return max(1, min(round(5 * MINUTE / self.step), self.fit_steps // LEAST_BUCKETS))
 
     @property
@@ -55,8 +55,13 @@ class Settings:
         return min(DAYS_BACK, self.fit_window // DAY)
 
     @property
+    def short_steps(self) -> int:
+        """Columns of a short mean: 25 minutes, three buckets at least."""
+        return max(3 * self.bucket, round(25 * MINUTE / self.step))
+
+    @property
     def long_steps(self) -> int:
-        """Columns of the window in which a series' range is taken: 100 minutes, six buckets at least."""
+        """Columns of the window in which the spread is taken: 100 minutes, six buckets at least."""
         return max(6 * self.bucket, round(100 * MINUTE / self.step))
 
     @property
@@ -67,6 +72,7 @@ class Settings:
 
 def context_steps(settings: Settings) -> int:
     """Columns of the past that scoring one column needs."""
-    clock_change = HOUR // settings.step
-    days = settings.days_back * settings.day_steps + clock_change + settings.slack_steps
-    return max(days if settings.days_back else 0, settings.long_steps) + settings.bucket
+    days = settings.days_back * settings.day_steps + HOUR // settings.step if settings.days_back else 0
+    day = min(settings.day_steps, settings.fit_steps)
+    window = max(settings.short_steps, settings.long_steps)
+    return max(days + settings.slack_steps, day) + window + 2 * settings.bucket
