@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.detection.alarm import Alarms, Outcome, Policy, Reason, State, advance
@@ -102,6 +102,7 @@ POLICIES = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(score=SERIES, policy=POLICIES)
 def test_an_alarm_starts_exactly_where_the_detection_reaches_one(score: list[float], policy: Policy) -> None:
     outcome = play(score, policy)
@@ -111,6 +112,7 @@ def test_an_alarm_starts_exactly_where_the_detection_reaches_one(score: list[flo
     np.testing.assert_array_equal(begins, outcome.detection[0] >= 1)
 
 
+@settings(deadline=None, max_examples=50)
 @given(score=SERIES, policy=POLICIES)
 def test_column_by_column_is_all_at_once(score: list[float], policy: Policy) -> None:
     together = play(score, policy)
