@@ -81,7 +81,7 @@ def measure(series: int, seconds: int, directory: Path) -> str:
         prometheus.start()
         begin = time.perf_counter()
         sidecar.start()
-        footprint = Footprint(sidecar._process.pid)  # noqa: SLF001
+        footprint = Footprint(sidecar.pid)
         wait_until(lambda: bool(footprint.memory()) and len(sidecar.samples("anomaly_score")) == series, "scores", 600)
         scored, cpu = time.perf_counter() - begin, footprint.cpu()
         end = time.perf_counter() + seconds

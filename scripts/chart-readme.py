@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import yaml
 
@@ -26,7 +27,7 @@ def rows(text: str) -> Iterator[tuple[str, str, object]]:
             elif isinstance(value, yaml.MappingNode):
                 yield from visit(value, here)
 
-    yield from visit(yaml.compose(text, yaml.SafeLoader), ())
+    yield from visit(cast("yaml.MappingNode", yaml.compose(text, yaml.SafeLoader)), ())
 
 
 def table(text: str) -> str:

@@ -41,7 +41,7 @@ class Settings:
 
     @property
     def bucket(self) -> int:
-        """Columns that are averaged: five minutes, for what shorter steps add is mostly noise; less in a short window."""
+        """Columns that are averaged: five minutes, as shorter steps add mostly noise; less in a short window."""
         return max(1, min(round(5 * MINUTE / self.step), self.fit_steps // LEAST_BUCKETS))
 
     @property

@@ -47,6 +47,12 @@ class Server:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         wait_until(self._is_ready, f"{self._command[0]} to be ready")
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End the process as kill -9 does."""
         if self._process is not None:
