@@ -76,7 +76,7 @@ def named_queries(config: Config, name: str | None) -> Sequence[QueryConfig]:
     named = [query for query in config.queries if name in {None, query.name}]
     if not named:
         known = ", ".join(query.name for query in config.queries) or "none"
-        raise BadInputError(f"no query {name or ''}: the configuration has {known}".replace("query :", "query:"))
+        raise BadInputError(f"no query is called {name}: the configuration has {known}")
     return named
 
 
@@ -138,6 +138,9 @@ def backtest_live(request: LiveRequest, work: Work) -> None:
         summaries = [summary for variant, config in configs for summary in backtest.summaries(variant, config)]
     summaries.sort(key=lambda summary: (summary.query.name, summary.variant))
     tables = tables_of(summaries)
+    concerned = {finding.incident for summary in summaries for finding in summary.findings}
+    if unknown := len(set(backtest.incidents or ()) - concerned):
+        click.echo(f"{unknown} incidents concern no series: look at their labels", err=True)
     for table in [*tables, *(noisiest(summary) for summary in summaries if summary.noisiest)]:
         click.echo(f"{table.text()}\n")
     if request.target is not None:

@@ -12,6 +12,8 @@ from sidecar.backtest.work import results
 
 def sources(source: Path, target: Path) -> Mapping[Path, Path]:
     """The files to answer, and where to: below `target`, at the same path as below `source`."""
+    if target.exists() and not target.is_dir():
+        raise BadInputError(f"{target} is no directory: name one with --output")
     if source.is_file():
         found = {source: target / source.name}
     elif source.is_dir():

@@ -11,7 +11,7 @@ from sidecar.backtest.trace import Alarm
 BOUNDS = ("start", "end")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Incident:
     """Something that went wrong.
 
@@ -75,15 +75,11 @@ def _incident(row: Mapping[str | None, str | None]) -> Incident:
 def findings(
     incidents: Iterable[Incident], alarms: Sequence[tuple[Mapping[str, str], Sequence[Alarm]]]
 ) -> list[Finding]:
-    """Which incidents were found by the alarms of some series: labels and alarms of each."""
+    """Which incidents that concern some of the series were found; labels and alarms of each are given."""
     found = []
     for incident in incidents:
-        starts = [
-            alarm.start
-            for labels, raised in alarms
-            if incident.concerns(labels)
-            for alarm in raised
-            if incident.meets(alarm)
-        ]
-        found.append(Finding(incident, min(starts) - incident.start if starts else None))
+        concerned = [raised for labels, raised in alarms if incident.concerns(labels)]
+        starts = [alarm.start for raised in concerned for alarm in raised if incident.meets(alarm)]
+        if concerned:
+            found.append(Finding(incident, min(starts) - incident.start if starts else None))
     return found

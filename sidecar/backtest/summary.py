@@ -60,13 +60,8 @@ class Summary:
 
     @cached_property
     def findings(self) -> Sequence[Finding]:
-        """Which incidents were found; those that say of which query they are, and it is another, are left out."""
-        mine = [
-            incident
-            for incident in self.incidents or ()
-            if incident.matchers.get(RESERVED_LABEL, self.query.name) == self.query.name
-        ]
-        return findings(mine, [(self.labels(trace), trace.alarms) for trace in self.traces])
+        """Which incidents were found, of those that concern a series."""
+        return findings(self.incidents or (), [(self.labels(trace), trace.alarms) for trace in self.traces])
 
     @property
     def found(self) -> int:

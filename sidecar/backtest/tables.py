@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import zip_longest
 
 from sidecar.backtest.incidents import Finding
 from sidecar.backtest.summary import Summary
@@ -65,11 +64,12 @@ def noisiest(summary: Summary, most: int = MOST_SERIES) -> Rows:
 def incidents(summaries: Sequence[Summary]) -> Rows:
     """A row per incident, and how soon it was found under each configuration."""
     header = ["incident", "until", "concerns", *(summary.variant or "found" for summary in summaries)]
+    delays = [{finding.incident: delay(finding) for finding in summary.findings} for summary in summaries]
     rows = []
-    for found in zip_longest(*(summary.findings for summary in summaries)):
-        incident = found[0].incident
+    for incident in dict.fromkeys(incident for found in delays for incident in found):
         concerned = describe(tuple(sorted(incident.matchers.items())))
-        rows.append([moment(incident.start), moment(incident.end), concerned, *map(delay, found)])
+        found = [known.get(incident, "no series") for known in delays]
+        rows.append([moment(incident.start), moment(incident.end), concerned, *found])
     return Rows(f"{summaries[0].query.name}: incidents", header, rows)
 
 
