@@ -35,7 +35,8 @@ polyline { fill: none; stroke-width: 1; }
 .threshold { stroke: var(--warn); stroke-dasharray: 2 3; }
 .alarm { fill: var(--warn); opacity: .3; }
 .incident { fill: #e3a008; opacity: .25; }
-text { fill: var(--faint); font: 11px system-ui, sans-serif; }
+text { fill: var(--faint); font: 11px system-ui, sans-serif;
+  paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 """
 
 KEY = (
