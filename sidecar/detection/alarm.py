@@ -48,6 +48,7 @@ class Reason(IntEnum):
     SMALL_DEVIATION = 7
     INVALID_VALUE = 8
     SUPPRESSED = 9
+    VANISHED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Policy:
         min_deviation: least distance from the expected value that counts, in the series' unit.
         min_relative_deviation: the same, as a share of the expected value.
         valid_range: least and largest value that counts.
+        flag_vanished: whether the flag is on for as long as `hold` after the last score of a series without a sample.
     """
 
     confirm: tuple[int, int] = (1, 1)
@@ -73,6 +75,7 @@ class Policy:
     min_deviation: float = 0.0
     min_relative_deviation: float = 0.0
     valid_range: tuple[float, float] = (-np.inf, np.inf)
+    flag_vanished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Alarms(Rows):
         peaked: time at which a score last came near it.
         second: the highest score since.
         recent: (S, N) the newest scores, newest last.
+        scored: time of the last score.
     """
 
     since: Times
@@ -94,13 +98,14 @@ class Alarms(Rows):
     peaked: Times
     second: Floats
     recent: Floats
+    scored: Times
 
     @classmethod
     def idle(cls, series: int, policy: Policy) -> "Alarms":
         """The state before the first column."""
         never, zeros = np.full(series, NEVER, dtype=np.int64), np.zeros(series)
         recent = np.zeros((series, policy.confirm[1]))
-        return cls(never, never.copy(), zeros, never.copy(), zeros.copy(), recent)
+        return cls(never, never.copy(), zeros, never.copy(), zeros.copy(), recent, never.copy())
 
     @property
     def firing(self) -> Bools:
@@ -181,6 +186,7 @@ def advance(
         blocked = np.where(np.broadcast_to(suppressed, shape), np.int8(Reason.SUPPRESSED), blocked)
     heights = Heights.of(scores.score, blocked, alarms.recent)
     outcome, peak, active = Outcome.blank(*shape), np.zeros(shape), np.full(shape, NEVER)
+    scored_before = alarms.scored
     for i, time in enumerate(times.tolist()):
         alarms, outcome.detection[:, i], peak[:, i] = step(alarms, heights, i, time, policy)
         outcome.since[:, i], active[:, i] = alarms.since, alarms.active
@@ -189,7 +195,19 @@ def advance(
     on = np.where(active == times, State.FIRING, State.RECOVERING)
     outcome.state[:] = np.where(outcome.flag, on, np.where(pending, State.PENDING, State.IDLE))
     outcome.reason[:] = reasons(outcome.state, heights, blocked, peak)
+    if policy.flag_vanished:
+        flag_vanished(outcome, np.where(heights.scored, times, scored_before[:, None]), values, times, policy)
     return alarms, outcome
+
+
+def flag_vanished(outcome: Outcome, scored: Times, values: Floats, times: Times, policy: Policy) -> None:
+    """Raises the flag, in place, where a series that had scores (`scored`: their times, (S, n)) has no sample."""
+    last = np.maximum.accumulate(scored, axis=1)
+    vanished = np.isnan(values) & (last != NEVER) & (times - last <= policy.hold)
+    outcome.since[:] = np.where(vanished & ~outcome.flag, last, outcome.since)
+    outcome.flag[vanished] = True
+    outcome.state[vanished] = State.FIRING
+    outcome.reason[vanished] = Reason.VANISHED
 
 
 def immaterial(values: Floats, expected: Floats, policy: Policy) -> Codes:
@@ -226,6 +244,7 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
         peaked=np.where(near, time, peaked),
         second=np.where(near, 0.0, np.maximum(second, counted)),
         recent=recent,
+        scored=np.where(heights.scored[:, i], time, alarms.scored),
     )
     return following, detection, peak
 

@@ -14,6 +14,9 @@ from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.detection.settings import Settings
 from sidecar.prometheus.frame import Frame, LabelSet
 
+BLOCK_STEPS = 16_384
+"""About how many steps are replayed at once, of all series together: it bounds the memory of a change of models."""
+
 JOB_SERIES = 256
 """The most series of one fit, so that the first models arrive while the others are still fitted."""
 
@@ -108,7 +111,8 @@ class Watched(Rows):
         instant: int64, the fit instant of the model in use.
         models: the models in use.
         failed: bool, whether the newest fit has failed.
-        alarms: their alarms after the last scored step.
+        alarms: their alarms after the newest step.
+        flagged: bool, whether the flag is on after the newest step.
     """
 
     seeds: NDArray[np.uint64]
@@ -117,15 +121,16 @@ class Watched(Rows):
     models: Models
     failed: NDArray[np.bool_]
     alarms: Alarms
+    flagged: NDArray[np.bool_]
 
     @classmethod
     def new(cls, labels: tuple[LabelSet, ...], policy: Policy) -> "Watched":
         """Series that have nothing yet."""
         n = len(labels)
         seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
-        return cls(
-            seeds, np.full(n, NEVER), np.full(n, NEVER), Models.empty(n), np.zeros(n, bool), Alarms.idle(n, policy)
-        )
+        asked, instant = np.full((2, n), NEVER)
+        failed, flagged = np.zeros((2, n), bool)
+        return cls(seeds, asked, instant, Models.empty(n), failed, Alarms.idle(n, policy), flagged)
 
 
 class Watch:
@@ -206,7 +211,10 @@ class Watch:
             rows = np.flatnonzero(changed & (self.series.instant == instant))
             self.series.alarms.put(rows, Alarms.idle(len(rows), self.policy))
             since = (frame.end - int(instant) - self.schedule.lead) // frame.step
-            self._judge(frame, suppressed, rows, verdicts, self.schedule.replay + since + 1)
+            last = self.schedule.replay + since + 1
+            for block in np.array_split(rows, -(-len(rows) * last // BLOCK_STEPS)):
+                self._judge(frame, suppressed, block, verdicts, last)
+        self.series.flagged[:] = verdicts.outcome.flag[:, -1]
         self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
 

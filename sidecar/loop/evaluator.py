@@ -125,10 +125,10 @@ class Evaluator:
         if self._published is not None and not self._watch.has_news(frame):
             return dataclasses.replace(self._published, at=at)
         suppressed = self._suppression.mask(frame) if self._suppression else None
-        before = self._watch.series.alarms.firing
+        before = self._watch.series.flagged.copy()
         verdicts = self._watch.advance(frame, suppressed)
         self._count_suppressed(verdicts)
-        self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._watch.series.alarms))
+        self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._step))
         return self._result(at, advance, verdicts)
 
     def _fetch(self, end: int) -> Advance:
@@ -161,7 +161,7 @@ class Evaluator:
                 score=round(float(verdicts.scores.score[row, -1]), 3),
                 value=float(f"{value:.6g}"),
                 expected=float(f"{expected:.6g}"),
-                since=int(self._watch.series.alarms.since[row]),
+                since=int(verdicts.outcome.since[row, -1]),
             )
         if len(rows) > MOST_LOGGED:
             self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
@@ -172,7 +172,7 @@ class Evaluator:
             name=self.name,
             at=at,
             sample_time=int(verdicts.times[-1]),
-            series=series_table(labels, verdicts, self._watch.series.alarms),
+            series=series_table(labels, verdicts),
             states=count_states(verdicts, advance.present, self._watch.series.failed),
             dropped={"max_series": advance.dropped},
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.detection.alarm import Alarms
+from sidecar.detection.alarm import Reason
 from sidecar.detection.watch import Verdicts
 from sidecar.export.snapshot import SeriesTable, State
 from sidecar.prometheus.frame import LabelSet
@@ -30,21 +30,26 @@ def count_states(verdicts: Verdicts, present: NDArray[np.bool_], failed: NDArray
     }
 
 
-def newly_flagged(verdicts: Verdicts, before: NDArray[np.bool_], alarms: Alarms) -> NDArray[np.intp]:
-    """The series whose alarm has begun within the steps of the verdicts, was not on before, and is still on."""
-    rows: NDArray[np.intp] = np.flatnonzero(~before & (alarms.since >= verdicts.times[0]))
+def newly_flagged(verdicts: Verdicts, before: NDArray[np.bool_], step: int) -> NDArray[np.intp]:
+    """The series whose flag was off before the verdicts and is raised in them: none long raised, at a start."""
+    began = verdicts.outcome.since[:, -1] >= verdicts.times[0] - step
+    rows: NDArray[np.intp] = np.flatnonzero(verdicts.outcome.flag[:, -1] & ~before & began)
     return rows
 
 
-def series_table(labels: tuple[LabelSet, ...], verdicts: Verdicts, alarms: Alarms) -> SeriesTable:
-    """The gauges of the series that are scored; `labels` are the exported label sets of all rows."""
-    score = verdicts.scores.score[:, -1]
-    rows = np.flatnonzero(~np.isnan(score))
+def series_table(labels: tuple[LabelSet, ...], verdicts: Verdicts) -> SeriesTable:
+    """The gauges of the series that are scored, or whose absence is flagged.
+
+    `labels` are the exported label sets of all rows.
+    """
+    outcome, score = verdicts.outcome, verdicts.scores.score[:, -1]
+    flag, since = outcome.flag[:, -1], outcome.since[:, -1].astype(np.float64)
+    rows = np.flatnonzero(~np.isnan(score) | (outcome.reason[:, -1] == Reason.VANISHED))
     gauges = {
         "anomaly_score": score,
-        "anomaly_flag": alarms.firing.astype(np.float64),
+        "anomaly_flag": flag.astype(np.float64),
         "anomaly_value": verdicts.values[:, -1],
         "anomaly_expected": verdicts.scores.expected[:, -1],
-        "anomaly_start_timestamp_seconds": np.where(alarms.firing, alarms.since.astype(np.float64), np.nan),
+        "anomaly_start_timestamp_seconds": np.where(flag, since, np.nan),
     }
     return SeriesTable(tuple(labels[row] for row in rows), {name: gauge[rows] for name, gauge in gauges.items()})

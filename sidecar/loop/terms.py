@@ -3,6 +3,7 @@
 import math
 
 from sidecar.config.schema import QueryConfig
+from sidecar.config.vocabulary import Missing
 from sidecar.detection.alarm import Policy
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings
@@ -30,4 +31,5 @@ def policy_of(query: QueryConfig) -> Policy:
         min_deviation=query.min_deviation.absolute,
         min_relative_deviation=query.min_deviation.relative,
         valid_range=query.valid_range or (-math.inf, math.inf),
+        flag_vanished=query.missing is Missing.FLAG,
     )

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from sidecar.config.schema import MinDeviation, QueryConfig
+from sidecar.config.schema import Alarm, MinDeviation, QueryConfig
 from sidecar.config.vocabulary import Missing
 from sidecar.execution.local import LocalExecutor
 from sidecar.export.board import Board
@@ -257,3 +257,17 @@ def test_a_gap_can_count_as_zero() -> None:
     samples = {host("a"): noise(1), host("b"): noise(2, end=NOW + STEP)}
     bench = warm(samples, missing=Missing.ZERO)
     assert gauge(bench.evaluate(NOW + STEP), "anomaly_value")["a"] == 0
+
+
+def test_a_series_that_vanished_can_be_flagged_for_a_while() -> None:
+    samples = {host("a"): noise(1), host("b"): noise(2, end=NOW + 40 * STEP)}
+    bench = warm(samples, missing=Missing.FLAG, alarm=Alarm(hold=2 * STEP))
+    with capture_logs() as logs:
+        result = bench.evaluate(NOW + STEP)
+    assert gauge(result, "anomaly_flag") == {"a": 1, "b": 0}
+    assert np.isnan(gauge(result, "anomaly_score")["a"])
+    assert gauge(result, "anomaly_start_timestamp_seconds")["a"] == NOW
+    assert [line["instance"] for line in logs if line["event"] == "anomaly"] == ["a"]
+    assert gauge(bench.evaluate(NOW + 2 * STEP), "anomaly_flag") == {"a": 1, "b": 0}
+    assert bench.counted("alarms_total") == 1
+    assert gauge(bench.evaluate(NOW + 3 * STEP), "anomaly_flag") == {"b": 0}
