@@ -37,6 +37,7 @@ QUERIES: dict[str, tuple[dict[str, object], str]] = {
         },
         "America/New_York",
     ),
+    "flagged when gone": ({"expr": "cpu", "missing": "flag", "alarm": {"hold": "1h"}}, "UTC"),
 }
 
 Gauges = dict[tuple[str, int], tuple[float, float, float]]
@@ -95,7 +96,7 @@ def gauges(traces: list[Trace]) -> Gauges:
         for one in traces
         for time, score, expected in zip(one.times.tolist(), one.score.tolist(), one.expected.tolist(), strict=True)
         for on in [any(alarm.start <= time <= alarm.end for alarm in one.alarms)]
-        if not np.isnan(score)
+        if on or not np.isnan(score)
     }
 
 
@@ -115,7 +116,7 @@ def test_a_backtest_gives_what_the_loop_has_shown(name: str, source: PrometheusC
     assert shown.keys() == found.keys()
     assert {instance for instance, _ in shown} >= {"steady", "spiky", "new"}
     for key, row in shown.items():
-        assert found[key] == pytest.approx(row, rel=1e-9), key
+        assert found[key] == pytest.approx(row, rel=1e-9, nan_ok=True), key
     assert {flag for _, flag, _ in shown.values()} == {0, 1}
 
 
