@@ -27,6 +27,11 @@ config_file = click.option(
 )
 
 
+def path_option(flag: str, name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A flag that names a file or a directory."""
+    return click.option(flag, name, type=click.Path(path_type=Path), help=text)
+
+
 def log_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the flags of the log to a command."""
     level = click.option("--log.level", "log_level", type=click.Choice(list(LEVELS)), default="info", show_default=True)
@@ -109,24 +114,38 @@ def demo(listen_address: str, exit_after: str | None, log_level: str, log_format
 
 
 @main.command()
-@click.option(
-    "--input", "source", type=click.Path(path_type=Path), required=True, help="CSV file, or directory of them."
-)
-@click.option("--output", "target", type=click.Path(path_type=Path), required=True, help="Directory for the answers.")
-@click.option("--config.file", "config_file", type=click.Path(path_type=Path), help="Configuration file.")
-@click.option("--query", metavar="NAME", help="Whose settings are used; needed where the file has several queries.")
-@click.option("--no-band", is_flag=True, help="Leave out lower and upper, which take a search for each row.")
+@path_option("--input", "source", "CSV file with the columns timestamp and value, or a directory of them.")
+@path_option("--output", "target", "Directory for the answers, or for the report.")
+@path_option("--config.file", "config_file", "Configuration file.")
+@click.option("--query", metavar="NAME", help="The query to replay, or whose settings are used.")
+@click.option("--from", "begin", metavar="TIME", help="Begin of the past to replay: RFC 3339 or unix seconds.")
+@click.option("--to", "end", metavar="TIME", help="Its end.  [default: now]")
+@path_option("--compare", "compare", "Another configuration file, to compare with.")
+@path_option("--labels", "labels", "CSV file of known incidents: start, end and labels.")
+@click.option("--no-band", is_flag=True, help="Leave lower and upper empty: they take a search for each row.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
-def backtest(source: Path, target: Path, **choices: Any) -> None:  # noqa: ANN401 what click has parsed
-    """Says what would have been alerted, step by step, with the detector of the loop."""
-    from sidecar.backtest.command import Choices, backtest_files  # noqa: PLC0415
-    from sidecar.backtest.files import BadInputError  # noqa: PLC0415
-    from sidecar.backtest.table import BadFileError  # noqa: PLC0415
+@click.option("--executor", default="processes", show_default=True, help="Or in-process, or dask://HOST:PORT.")
+def backtest(source: Path | None, target: Path | None, **flags: Any) -> None:  # noqa: ANN401 each has its type
+    """Replays CSV files, or the past of a Prometheus: what would have been alerted?"""
+    from sidecar.backtest.command import LiveRequest, Work, backtest_files, backtest_live  # noqa: PLC0415
+    from sidecar.backtest.table import BadInputError  # noqa: PLC0415
     from sidecar.config.problems import ConfigError  # noqa: PLC0415
+    from sidecar.execution.choice import ExecutorError  # noqa: PLC0415
+    from sidecar.prometheus.source import PrometheusError  # noqa: PLC0415
 
+    work = Work(flags.pop("executor"), flags.pop("jobs"))
+    del flags["no_band"]
+    live = [name for name in ("begin", "end", "compare", "labels") if flags[name] is not None]
+    if source is not None and (target is None or live):
+        raise click.UsageError("--input goes with --output, and not with --from, --to, --compare and --labels")
+    if source is None and None in {flags["begin"], flags["config_file"]}:
+        raise click.UsageError("give --input and --output, or --config.file and --from")
     try:
-        backtest_files(source, target, Choices(**choices))
-    except (BadFileError, BadInputError, ConfigError, OSError) as error:
+        if source is not None and target is not None:
+            backtest_files(source, target, flags["config_file"], flags["query"], work)
+        else:
+            backtest_live(LiveRequest(target=target, **flags), work)
+    except (BadInputError, ConfigError, ExecutorError, PrometheusError, OSError) as error:
         click.echo(error, err=True)
         sys.exit(EXIT_FAILURE)
 

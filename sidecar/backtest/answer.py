@@ -12,7 +12,7 @@ from sidecar.backtest.replay import Replayer, Series, joined
 from sidecar.backtest.table import Table, read, write
 from sidecar.config.checks import FEWEST_STEPS, MOST_STEPS
 from sidecar.config.schema import WARM_UP_STEPS, QueryConfig
-from sidecar.detection.alarm import State
+from sidecar.detection.alarm import Reason, State
 from sidecar.detection.watch import Verdicts
 
 DEFAULTS = QueryConfig(name="csv", expr="vector(0)")
@@ -70,17 +70,19 @@ def cells(grid: Grid, verdicts: Verdicts) -> Iterator[Sequence[str]]:
     """The answer to each row.
 
     A row that comes too late to be a sample has the score of its step, as it was given then, and the alarm as it
-    stands: no alert starts on it.
+    stands: no alert starts on it. Without a score there is a flag only where the absence itself is flagged.
     """
     own = places(verdicts.times, grid.times).tolist()
     newest = places(verdicts.times, np.maximum.accumulate(grid.times)).tolist()
     value, score = verdicts.values[0].tolist(), verdicts.scores.score[0].tolist()
     expected, outcome = verdicts.scores.expected[0].tolist(), verdicts.outcome
     flag, state, detection = outcome.flag[0].tolist(), outcome.state[0].tolist(), outcome.detection[0].tolist()
+    reason = outcome.reason[0].tolist()
     for at, now, leading in zip(own, newest, grid.leading.tolist(), strict=True):
         alarm = "idle" if now < 0 else State(state[now]).name.lower()
         if at < 0 or isnan(score[at]):
-            yield "", "", "0", "no_data" if at < 0 or isnan(value[at]) else "warming", alarm, "", "", ""
+            shown = "1" if now >= 0 and reason[now] == Reason.VANISHED else ""
+            yield "", shown, "0", "no_data" if at < 0 or isnan(value[at]) else "warming", alarm, "", "", ""
         else:
             onset = repr(detection[at]) if leading else "0"
             yield repr(score[at]), str(int(flag[now])), onset, "ok", alarm, repr(expected[at]), "", ""

@@ -1,83 +1,200 @@
-"""The work of the command `sidecar backtest`: from its flags to files and messages."""
+"""The work of the command `sidecar backtest`: from its flags to files, tables and a report."""
 
-import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from sidecar.backtest.answer import Answerer
-from sidecar.backtest.files import BadInputError, answer_all, sources
+from sidecar.backtest.files import answer_all, sources, store
+from sidecar.backtest.incidents import Incident, read_incidents
+from sidecar.backtest.past import Past, Span
+from sidecar.backtest.replay import Replayer
+from sidecar.backtest.report import render
+from sidecar.backtest.summary import Summary, within
+from sidecar.backtest.table import BadInputError, seconds
+from sidecar.backtest.tables import Rows, incidents, noisiest, overview
+from sidecar.backtest.trace import Trace, trace
+from sidecar.backtest.work import results
 from sidecar.config.load import load
 from sidecar.config.schema import Config, QueryConfig
-from sidecar.execution.local import LocalExecutor
+from sidecar.execution.choice import chosen_executor, workers_of
+from sidecar.prometheus.client import PrometheusClient
+
+T = TypeVar("T")
+
+REPORT = "report.html"
+AHEAD = 2
+"""Pieces of work for each worker that are under way or ready for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """The flags that say how to replay.
+class Work:
+    """How the work is done.
 
     Attributes:
-        config_file: where the settings are; none: the defaults.
-        query: whose settings.
-        no_band: whether to leave out the band.
-        jobs: processes; none: one per core.
+        executor: where, as `chosen_executor` names it.
+        jobs: processes of this machine; none: one for each core.
     """
 
-    config_file: Path | None = None
-    query: str | None = None
-    no_band: bool = False
+    executor: str = "processes"
     jobs: int | None = None
 
-    @property
-    def workers(self) -> int:
-        """How many processes may work."""
-        return self.jobs or os.cpu_count() or 1
 
-
-def backtest_files(source: Path, target: Path, choices: Choices) -> None:
+def backtest_files(source: Path, target: Path, config_file: Path | None, query: str | None, work: Work) -> None:
     """Answers the files below `source` with files below `target`."""
-    config_file, query = choices.config_file, choices.query
-    answerer = Answerer() if config_file is None else configured(load(config_file), query)
+    answerer = Answerer()
+    if config_file is not None:
+        config = load(config_file)
+        answerer = Answerer(only(config, query), config.timezone)
     files = sources(source, target)
-    workers = min(choices.workers, len(files))
-    with (
-        executor_of(workers) as executor,
-        click.progressbar(length=len(files), label=f"{len(files)} files", file=sys.stderr) as bar,
-    ):
-        for _ in answer_all(files, answerer, executor, 2 * workers):
-            bar.update(1)
+    workers = min(workers_of(work.jobs), len(files))
+    with chosen_executor(work.executor, workers) as executor:
+        done = answer_all(files, answerer, executor, AHEAD * workers)
+        for _ in shown(done, len(files), f"{len(files)} files"):
+            pass
 
 
-def configured(config: Config, query: str | None) -> Answerer:
-    """The settings of a query."""
-    return Answerer(chosen(config, query), config.timezone)
-
-
-def chosen(config: Config, name: str | None) -> QueryConfig:
+def only(config: Config, name: str | None) -> QueryConfig:
     """The query of a name, or the only one; BadInputError where there is none."""
-    known = {query.name: query for query in config.queries}
-    if name is None and len(known) == 1:
-        return config.queries[0]
-    if name not in known:
-        asked = "" if name is None else f"no query is called {name}, "
-        raise BadInputError(f"{asked}the configuration has {', '.join(known) or 'none'}: name one of them with --query")
-    return known[name]
+    named = named_queries(config, name)
+    if len(named) != 1:
+        names = ", ".join(query.name for query in named)
+        raise BadInputError(f"the configuration has the queries {names}: name one of them with --query")
+    return named[0]
 
 
-@contextmanager
-def executor_of(workers: int) -> Iterator[Executor]:
-    """Where the work runs: here, or in so many processes."""
-    if workers == 1:
-        yield LocalExecutor()
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+def named_queries(config: Config, name: str | None) -> Sequence[QueryConfig]:
+    """The query of a name, or all of them; BadInputError where there is none."""
+    named = [query for query in config.queries if name in {None, query.name}]
+    if not named:
+        known = ", ".join(query.name for query in config.queries) or "none"
+        raise BadInputError(f"no query is called {name}: the configuration has {known}")
+    return named
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRequest:
+    """A backtest against a live Prometheus, as the command line asks for it.
+
+    Attributes:
+        config_file: the configuration.
+        begin: RFC 3339 or unix seconds.
+        end: the same; none: now.
+        query: the only query to replay; none: all.
+        compare: another configuration.
+        labels: a file of known incidents.
+        target: where the report is written; none: nowhere.
+    """
+
+    config_file: Path
+    begin: str
+    end: str | None = None
+    query: str | None = None
+    compare: Path | None = None
+    labels: Path | None = None
+    target: Path | None = None
+
+    @property
+    def span(self) -> Span:
+        """From when to when; BadInputError where that is no span of time."""
+        try:
+            begin = seconds(self.begin)
+            end = time.time() if self.end is None else seconds(self.end)
+        except ValueError as error:
+            raise BadInputError(f"--from, --to: {error}") from None
+        if not begin < end:
+            raise BadInputError("--from is not before --to")
+        return Span(int(begin), int(min(end, time.time())))
+
+    def incidents(self, span: Span) -> Sequence[Incident] | None:
+        """The known incidents of a span."""
+        if self.labels is None:
+            return None
+        return within(read_incidents(self.labels.read_bytes(), str(self.labels)), span)
+
+    @property
+    def variants(self) -> Sequence[tuple[str, Path]]:
+        """The configurations and what they are called."""
+        if self.compare is None:
+            return [("", self.config_file)]
+        return [("A", self.config_file), ("B", self.compare)]
+
+
+def backtest_live(request: LiveRequest, work: Work) -> None:
+    """Replays the past of a live Prometheus, prints what would have been alerted, and writes the report."""
+    span = request.span
+    configs = [(variant, load(path)) for variant, path in request.variants]
+    workers = workers_of(work.jobs)
+    with chosen_executor(work.executor, workers) as executor:
+        backtest = LiveBacktest(request.query, span, request.incidents(span), executor, AHEAD * workers)
+        summaries = [summary for variant, config in configs for summary in backtest.summaries(variant, config)]
+    summaries.sort(key=lambda summary: (summary.query.name, summary.variant))
+    tables = tables_of(summaries)
+    concerned = {finding.incident for summary in summaries for finding in summary.findings}
+    if unknown := len(set(backtest.incidents or ()) - concerned):
+        click.echo(f"{unknown} incidents concern no series: look at their labels", err=True)
+    for table in [*tables, *(noisiest(summary) for summary in summaries if summary.noisiest)]:
+        click.echo(f"{table.text()}\n")
+    if request.target is not None:
+        store(request.target / REPORT, render(summaries, tables))
+        click.echo(f"Report: {request.target / REPORT}")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBacktest:
+    """A backtest of one or all queries of any configuration.
+
+    Attributes:
+        query: the only query; none: all.
+        span: what is replayed.
+        incidents: those that are known; none where nobody has told.
+        executor: where the work runs.
+        at_once: pieces of work that are held at once.
+    """
+
+    query: str | None
+    span: Span
+    incidents: Sequence[Incident] | None
+    executor: Executor
+    at_once: int
+
+    def summaries(self, variant: str, config: Config) -> Iterator[Summary]:
+        """What it comes to for each query; PrometheusError where the samples cannot be had."""
+        with closing(PrometheusClient(config.prometheus)) as source:
+            for query in named_queries(config, self.query):
+                replayer, span = Replayer.of(query, config.timezone), self.span.on_grid(query.step)
+                past = Past.fetch(source, query, replayer, span)
+                tasks = ((None, partial(trace, replayer, series, span)) for series in past.series())
+                label = f"{query.name} {variant}".rstrip()
+                done = shown(results(self.executor, tasks, self.at_once), len(past.frame.labels), label)
+                traces = sorted((found for _, found in done), key=by_labels)
+                yield Summary(variant, query, span, traces, self.incidents, past.dropped)
+
+
+def by_labels(found: Trace) -> tuple[tuple[str, str], ...]:
+    """The order of series."""
+    return found.labels
+
+
+def tables_of(summaries: Sequence[Summary]) -> list[Rows]:
+    """The overview, and the incidents of each query where they are known."""
+    tables = [overview(summaries)]
+    for name in dict.fromkeys(summary.query.name for summary in summaries):
+        of_query = [summary for summary in summaries if summary.query.name == name]
+        if any(summary.findings for summary in of_query):
+            tables.append(incidents(of_query))
+    return tables
+
+
+def shown(done: Iterable[T], length: int, label: str) -> Iterator[T]:
+    """Passes results on while a bar, on a terminal, shows how many there are yet to come."""
+    with click.progressbar(done, length=length, label=label, file=sys.stderr) as bar:
+        yield from bar

@@ -1,18 +1,19 @@
 """Answers a file, or every file of a directory, wherever work runs."""
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 from sidecar.backtest.answer import Answerer
-
-
-class BadInputError(Exception):
-    """What was asked for cannot be done; the text says why and what to do."""
+from sidecar.backtest.table import BadInputError
+from sidecar.backtest.work import results
 
 
 def sources(source: Path, target: Path) -> Mapping[Path, Path]:
     """The files to answer, and where to: below `target`, at the same path as below `source`."""
+    if target.exists() and not target.is_dir():
+        raise BadInputError(f"{target} is no directory: name one with --output")
     if source.is_file():
         found = {source: target / source.name}
     elif source.is_dir():
@@ -29,24 +30,12 @@ def sources(source: Path, target: Path) -> Mapping[Path, Path]:
 
 
 def answer_all(files: Mapping[Path, Path], answerer: Answerer, executor: Executor, at_once: int) -> Iterator[Path]:
-    """Answers files, the largest first, and yields each that is done; raises what one of them raises.
-
-    No more than `at_once` are held in memory.
-    """
-    waiting = sorted(files, key=lambda path: path.stat().st_size)
-    under_way: dict[Future[str], Path] = {}
-    try:
-        while waiting or under_way:
-            while waiting and len(under_way) < at_once:
-                path = waiting.pop()
-                under_way[executor.submit(answerer.answer, path.read_bytes(), str(path))] = path
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                path = under_way.pop(future)
-                store(files[path], future.result())
-                yield path
-    finally:
-        for future in under_way:
-            future.cancel()
+    """Answers files, the largest first, and yields each that is done; raises what one of them raises."""
+    largest_first = sorted(files, key=lambda path: path.stat().st_size, reverse=True)
+    tasks = ((path, partial(answerer.answer, path.read_bytes(), str(path))) for path in largest_first)
+    for path, text in results(executor, tasks, at_once):
+        store(files[path], text)
+        yield path
 
 
 def store(path: Path, text: str) -> None:

@@ -64,15 +64,15 @@ class Replayer:
     def replay(self, series: Series, begin: int, end: int) -> list[Verdicts]:
         """The verdicts on the steps from `begin` to `end`, both included, in spans that end where it is forgotten.
 
-        Each step has the verdict that the loop gave it when it was new.
+        Each step has the verdict that a loop that was started at `begin` gave it when it was new.
         """
         parts: list[Verdicts] = []
-        for first, stop in self._lives(series.times, end):
+        for first, stop in self._lives(series.times, begin, end):
             if stop > begin:
                 parts += self._live(series, first, max(first, begin), min(stop, end + self.step))
         return parts
 
-    def _lives(self, times: Times, end: int) -> Iterator[tuple[int, int]]:
+    def _lives(self, times: Times, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """From when to when (exclusive) the history holds a series: a gap may be too long, for what is known of it."""
         columns = np.append(times, end + self.step) // self.step
         lookback, least = self.schedule.lookback, max(self.schedule.settings.min_steps, 1)
@@ -80,8 +80,9 @@ class Replayer:
         for last in np.flatnonzero(np.diff(columns) > FORGET):
             oldest = last - least + 1  # with it, just enough samples are in the lookback
             age = max(FORGET, lookback - int(columns[last] - columns[oldest])) if oldest >= first else FORGET
-            if columns[last] + age < columns[last + 1]:
-                yield int(times[first]), int(times[last]) + age * self.step
+            gone = max(int(times[last]) + age * self.step, begin)
+            if gone < columns[last + 1] * self.step:
+                yield int(times[first]), gone
                 first = int(last) + 1
         if first < len(times):
             yield int(times[first]), end + self.step

@@ -19,7 +19,11 @@ LATEST = 253_402_300_799
 """The last second of the year 9999."""
 
 
-class BadFileError(ValueError):
+class BadInputError(Exception):
+    """What was asked for cannot be done; the text says why and what to do."""
+
+
+class BadFileError(BadInputError):
     """A file that cannot be understood; the text names file and line."""
 
 
@@ -42,12 +46,7 @@ class Table:
 
 def read(content: bytes, name: str) -> Table:
     """The columns `timestamp` and `value` of a CSV; BadFileError where there are none or a row is wrong."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadFileError(f"{name}:{line}: is not UTF-8: save it as UTF-8") from None
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(decoded(content, name), newline=""))
     stamps: list[str] = []
     texts: list[str] = []
     times: list[float] = []
@@ -64,6 +63,15 @@ def read(content: bytes, name: str) -> Table:
     except (ValueError, csv.Error) as error:
         raise BadFileError(f"{name}:{max(reader.line_num, 1)}: {error}") from None
     return Table(stamps, texts, np.array(times, np.float64), np.array(values, np.float64))
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The text of a file, without a byte order mark; BadFileError where it is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadFileError(f"{name}:{line}: is not UTF-8: save it as UTF-8") from None
 
 
 def _columns(header: list[str]) -> tuple[int, int]:

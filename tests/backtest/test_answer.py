@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sidecar.backtest.answer import DEFAULTS, Answerer, fitted_to
 from sidecar.config.checks import timing_faults
+from sidecar.config.vocabulary import Missing
 
 HOUR = 3_600
 START = 1_699_999_200
@@ -56,6 +57,15 @@ def test_what_is_not_scored_is_empty() -> None:
     ]
     assert all(row["lower"] == row["upper"] == "" for row in found)
     assert {row["anomaly_score"] for row in found[:20]} == {""}
+
+
+def test_a_flag_for_what_is_missing_needs_no_score() -> None:
+    query = DEFAULTS.model_copy(update={"fit_every": 172_800, "missing": Missing.FLAG})
+    rows = hourly(200, spike=20)
+    content = text([*rows[:100], *((time, "") for time, _ in rows[100:110])])
+    found = list(csv.DictReader(io.StringIO(Answerer(query).answer(content, "a.csv"))))
+    assert [row["anomaly_flag"] for row in found[99:104]] == ["0", "1", "1", "", ""]
+    assert {row["state"] for row in found[100:]} == {"no_data"}
 
 
 def test_rows_that_come_too_late_repeat_their_step_and_change_nothing() -> None:

@@ -105,7 +105,7 @@ def test_a_series_is_forgotten_when_the_history_of_the_loop_forgets_it(runs: lis
     end = START + (columns[-1] + rest) * 60
     samples = {START + column * 60: 1.0 for column in columns}
     times = np.array(sorted(samples))
-    spans = Replayer(schedule, Policy())._lives(times, end)
+    spans = Replayer(schedule, Policy())._lives(times, START, end)
     lives = {time for first, stop in spans for time in range(first, stop, 60)}
     history = History(
         MemorySource({LABELS: samples}), "cpu", 60, schedule.lookback, 9, min_samples=schedule.settings.min_steps

@@ -1,0 +1,64 @@
+"""The past of a query, asked of a live Prometheus by the client and the history of the loop."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sidecar.backtest.replay import Replayer, Series
+from sidecar.config.schema import QueryConfig
+from sidecar.loop.suppression import concerned
+from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.history import History
+from sidecar.prometheus.source import RangeSource
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when a past is replayed, both included, unix seconds."""
+
+    begin: int
+    end: int
+
+    def on_grid(self, step: int) -> "Span":
+        """The first and the last step within it."""
+        return Span(-(-self.begin // step) * step, self.end // step * step)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The samples of a query over a span and the lookback before it.
+
+    Attributes:
+        frame: the samples.
+        condition: those of `suppress_when`; none where there is no such condition.
+        dropped: series that `max_series` left out.
+    """
+
+    frame: Frame
+    condition: Frame | None
+    dropped: int
+
+    @classmethod
+    def fetch(cls, source: RangeSource, query: QueryConfig, replayer: Replayer, span: Span) -> "Past":
+        """Asks for all that a replay of the span needs; PrometheusError where it cannot be had."""
+        steps = (span.end - span.begin) // query.step + replayer.schedule.lookback
+        advance = History(source, query.expr, query.step, steps, query.max_series).advance(span.end)
+        condition = None
+        if query.suppress_when is not None:
+            condition = (
+                History(source, query.suppress_when, query.step, steps, query.max_series).advance(span.end).frame
+            )
+        return cls(advance.frame, condition, advance.dropped)
+
+    def series(self) -> Iterator[Series]:
+        """The series one by one."""
+        frame, condition = self.frame, self.condition
+        for labels, values in zip(frame.labels, frame.values, strict=True):
+            known = ~np.isnan(values)
+            series = Series(labels, frame.times[known], values[known])
+            if condition is None:
+                yield series
+            else:
+                holds = concerned((labels,), condition.labels)[0] @ (np.nan_to_num(condition.values) != 0)
+                yield Series(labels, series.times, series.values, condition.times[holds])

@@ -1,0 +1,82 @@
+"""What a replay of one series comes to: its alarms, and the lines to plot."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.backtest.past import Span
+from sidecar.backtest.replay import Replayer, Series, joined
+from sidecar.prometheus.frame import LabelSet
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm that would have been raised.
+
+    Attributes:
+        start: time of its first step, unix seconds.
+        end: time of its last step.
+        score: the highest score within it.
+        value: the sample with that score.
+        expected: the value that was expected there.
+    """
+
+    start: int
+    end: int
+    score: float
+    value: float
+    expected: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The replay of a series; arrays of shape (steps,), the steps at which the loop would have known it.
+
+    Attributes:
+        labels: the series.
+        times: unix seconds.
+        values: the samples.
+        score: NaN where there is none.
+        expected: the expected values.
+        alarms: in the order of time.
+    """
+
+    labels: LabelSet
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    score: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    alarms: tuple[Alarm, ...]
+
+    @property
+    def scored_steps(self) -> int:
+        """Number of steps that have a score."""
+        return int(np.count_nonzero(~np.isnan(self.score)))
+
+
+def trace(replayer: Replayer, series: Series, span: Span) -> Trace:
+    """Replays a series over a span of its grid."""
+    verdicts = joined(replayer.replay(series, span.begin, span.end), series.labels)
+    times, values, scores = verdicts.times, verdicts.values[0], verdicts.scores
+    score, expected = scores.score[0], scores.expected[0]
+    alarms = tuple(
+        alarm(times[run], values[run], score[run], expected[run])
+        for run in alarm_runs(verdicts.outcome.flag[0], verdicts.outcome.since[0])
+    )
+    return Trace(series.labels, times, values, score, expected, alarms)
+
+
+def alarm_runs(flag: NDArray[np.bool_], since: NDArray[np.int64]) -> list[slice]:
+    """Where each alarm is on; one that starts at the end of another is another."""
+    known = np.where(flag, since, -1)
+    edges = np.flatnonzero(np.diff(known, prepend=-1, append=-1))
+    return [slice(a, b) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True) if flag[a]]
+
+
+def alarm(
+    times: NDArray[np.int64], values: NDArray[np.float64], score: NDArray[np.float64], expected: NDArray[np.float64]
+) -> Alarm:
+    """An alarm over some steps."""
+    top = int(np.nan_to_num(score).argmax())
+    return Alarm(int(times[0]), int(times[-1]), float(score[top]), float(values[top]), float(expected[top]))
