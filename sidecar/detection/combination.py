@@ -16,6 +16,8 @@ MAGNITUDE_BAR, SHAPE_BAR = 1.8, 1.4
 MAGNITUDE_ROWS, SHAPE_ROWS = 300, 750
 """Training rows from which on a tail is trusted in full: windows overlap, so shapes need more of them."""
 PEEL_BAR = 2.5
+USUAL_RARITY = float(np.log10(2))
+"""Rarity of the middle: half of all columns are as unusual."""
 
 
 def ratio(rarity: Floats, rows: Floats, settings: Settings) -> Floats:

@@ -25,7 +25,7 @@ BELIEF, QUARTILE_OF_NORMAL = 0.5, 0.6745
 """Rarity per standard deviation at most, and the third quartile of the standard normal distribution."""
 LEAST_ROWS = 20
 """Training values below which a feature says nothing."""
-NOISE = 1e-6
+NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
 FARTHEST = 2.0**16
 """Distance, in half ranges of a feature, past which nothing gets any rarer: a bound for series that were constant."""
