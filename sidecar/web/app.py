@@ -1,39 +1,18 @@
 """The routes: each turns a request into a response and decides nothing."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
-from sidecar.export.exposition import Exposition
-from sidecar.export.snapshot import Snapshot
+from sidecar.web.api import serve_api
+from sidecar.web.backend import Backend
+from sidecar.web.errors import answer_refusals
 from sidecar.web.negotiation import accepts_gzip, exposition_format
 from sidecar.web.page import status_page
 
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., object])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """What the routes read and call.
-
-    Attributes:
-        exposition: renders `/metrics`.
-        snapshot: gives the newest snapshot.
-        clock: unix seconds now.
-        not_ready: why the sidecar is not ready; None once it is.
-        config: gives the text of the effective configuration, without its secrets.
-        reload: loads the configuration anew; returns why that failed, None if it did not.
-    """
-
-    exposition: Exposition
-    snapshot: Callable[[], Snapshot]
-    clock: Callable[[], float]
-    not_ready: Callable[[], str | None]
-    config: Callable[[], str]
-    reload: Callable[[], str | None]
 
 
 def create_app(
@@ -58,6 +37,8 @@ def create_app(
     _serve_metrics(app, prefix, backend)
     _serve_management(app, prefix, backend, enable_lifecycle=enable_lifecycle)
     if not disable_api:
+        serve_api(app, prefix, backend)
+        answer_refusals(app)
         _serve_pages(app, prefix, backend)
     return app
 

@@ -71,17 +71,8 @@ def _query_rows(snapshot: Snapshot, now: float) -> Iterator[str]:
         evaluated = _instant(result.at) if result else "never"
         counts = [*snapshot.states(name, now).values(), sum(result.dropped.values()) if result else 0]
         numbers = "".join(f'<td class="number">{count}</td>' for count in counts)
-        health = escape(_health(snapshot, name, now))
+        health = escape(snapshot.problem(name, now) or "ok")
         yield f"<tr><td>{escape(name)}</td><td>{health}</td><td>{evaluated}</td>{numbers}</tr>"
-
-
-def _health(snapshot: Snapshot, name: str, now: float) -> str:
-    failure = snapshot.failures.get(name)
-    if failure:
-        return f"failing: {failure.reason}"
-    if name not in snapshot.results:
-        return "not evaluated yet"
-    return "ok" if snapshot.is_live(name, now) else "stale: the last result has expired"
 
 
 def _series_rows(results: Iterable[QueryResult]) -> Iterator[str]:

@@ -1,40 +1,15 @@
-import asyncio
 import re
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from sidecar.web.app import create_app
+from tests.web.client import client
 from tests.web.conftest import AT, Sidecar
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/http.md"
-
-
-class Client:
-    """Asks an application without a server."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self._transport = httpx.ASGITransport(app)
-        self.get = partial(self.request, "GET")
-        self.head = partial(self.request, "HEAD")
-        self.post = partial(self.request, "POST")
-
-    def request(self, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
-        async def answer() -> httpx.Response:
-            async with httpx.AsyncClient(transport=self._transport, base_url="http://sidecar") as client:
-                return await client.request(method, path, headers=headers)
-
-        return asyncio.run(answer())
-
-
-def client(sidecar: Sidecar, **options: Any) -> Client:  # noqa: ANN401
-    return Client(create_app(sidecar.backend, version="1.2.3", **options))
 
 
 def test_metrics_are_text_by_default(sidecar: Sidecar) -> None:

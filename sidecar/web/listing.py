@@ -1,0 +1,134 @@
+"""The series of a snapshot in rows that can be filtered, sorted and cut into pages."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from hashlib import blake2b
+
+import numpy as np
+
+from sidecar.export.labels import ANOMALY_NAME
+from sidecar.export.snapshot import QueryResult, Snapshot, State
+from sidecar.prometheus.frame import LabelSet
+from sidecar.web.schemas import Series
+
+
+class Sort(StrEnum):
+    """The orders of a list; what is not scored comes last in those by score."""
+
+    HIGHEST = "-score"
+    LOWEST = "score"
+    LABELS = "labels"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A series of a snapshot: `row` of the result's table where it is scored, None where it is not."""
+
+    result: QueryResult
+    labels: LabelSet
+    state: State
+    row: int | None = None
+
+    def gauge(self, name: str) -> float | None:
+        """The value of one of its gauges; None where it has none, or no finite one."""
+        values = self.result.series.gauges.get(name)
+        if self.row is None or values is None:
+            return None
+        value = float(values[self.row])
+        return value if math.isfinite(value) else None
+
+    @cached_property
+    def flag(self) -> bool | None:
+        """Whether the series is in an anomaly; None where it is not scored."""
+        flag = self.gauge("anomaly_flag")
+        return None if flag is None else flag == 1
+
+    def shown(self) -> Series:
+        """As the API answers it."""
+        return Series(
+            id=series_id(self.labels),
+            anomaly_name=self.result.name,
+            labels=shown_labels(self.labels),
+            state=self.state,
+            score=self.gauge("anomaly_score"),
+            flag=self.flag,
+            since=self.gauge("anomaly_start_timestamp_seconds"),
+            value=self.gauge("anomaly_value"),
+            expected=self.gauge("anomaly_expected"),
+            lower=self.gauge("anomaly_lower"),
+            upper=self.gauge("anomaly_upper"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which series are asked for; None or empty where it does not matter.
+
+    Attributes:
+        query: name of the query.
+        state: their state.
+        flag: whether they are in an anomaly.
+        labels: name and value of labels they must have; an empty value asks for series without the label.
+        search: text that must stand in one of their label values, in capitals or not.
+    """
+
+    query: str | None = None
+    state: State | None = None
+    flag: bool | None = None
+    labels: Sequence[tuple[str, str]] = ()
+    search: str = ""
+
+    def passes(self, row: Row) -> bool:
+        """Whether a series is asked for."""
+        if self.state not in (None, row.state) or (self.flag is not None and row.flag != self.flag):
+            return False
+        if self.labels:
+            labels = dict(row.labels)
+            if any(labels.get(name, "") != value for name, value in self.labels):
+                return False
+        wanted = self.search.casefold()
+        return not wanted or any(wanted in value.casefold() for _, value in row.labels)
+
+
+def rows(snapshot: Snapshot, now: float, which: Filter) -> list[Row]:
+    """The series of a snapshot that a filter lets pass, in the order of the configuration and the labels."""
+    names = snapshot.queries if which.query is None else (which.query,)
+    found = (row for name in names for row in _of_query(snapshot, name, now))
+    return [row for row in found if which.passes(row)]
+
+
+def _of_query(snapshot: Snapshot, name: str, now: float) -> Iterator[Row]:
+    result = snapshot.results.get(name)
+    if result is None:
+        return
+    live = snapshot.is_live(name, now)
+    for row, labels in enumerate(result.series.labels):
+        yield Row(result, labels, State.OK, row) if live else Row(result, labels, State.STALE)
+    for labels, state in result.unscored.items():
+        yield Row(result, labels, state)
+
+
+def ordered(found: Sequence[Row], sort: Sort) -> Sequence[Row]:
+    """The rows in an order; equals stay as they are."""
+    if sort is Sort.LABELS:
+        return sorted(found, key=lambda row: row.labels)
+    scores = np.array([math.nan if (score := row.gauge("anomaly_score")) is None else score for row in found])
+    return [found[i] for i in np.argsort(-scores if sort is Sort.HIGHEST else scores, kind="stable").tolist()]
+
+
+def with_id(found: Iterable[Row], wanted: str) -> Row | None:
+    """The row with an id."""
+    return next((row for row in found if series_id(row.labels) == wanted), None)
+
+
+def series_id(labels: LabelSet) -> str:
+    """A short name for a series: a digest of its exported labels."""
+    return blake2b(repr(labels).encode(errors="replace"), digest_size=8).hexdigest()
+
+
+def shown_labels(labels: LabelSet) -> dict[str, str]:
+    """The labels that tell a series of a query apart."""
+    return {name: value for name, value in labels if value and name != ANOMALY_NAME}
