@@ -11,6 +11,7 @@ from sidecar.web.backend import Backend
 from sidecar.web.errors import answer_refusals
 from sidecar.web.negotiation import accepts_gzip, exposition_format
 from sidecar.web.page import status_page
+from sidecar.web.predict import serve_predict
 
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., object])
 
@@ -38,6 +39,7 @@ def create_app(
     _serve_management(app, prefix, backend, enable_lifecycle=enable_lifecycle)
     if not disable_api:
         serve_api(app, prefix, backend)
+        serve_predict(app, prefix, backend)
         answer_refusals(app)
         _serve_pages(app, prefix, backend)
     return app
