@@ -14,8 +14,9 @@ from sidecar.detection.review import Case
 from sidecar.detection.settings import DAY, HOUR, Settings
 from sidecar.detection.short import LEAST_VALUES, band_short, fit_short, score_short
 
+FIT_WINDOW = 7 * DAY
 LEAST_CAUSAL, LEAST_CAUSAL_STEPS = 4 * HOUR, 25
-"""The history, in seconds and in steps, from which on the loop scores a series."""
+"""What a query has by default: its fit window, and the history from which on it is scored, in seconds and steps."""
 
 LEAST_SELF = 3 * DAY
 """Below, the loop's detector has too few days to compare to find anything in the very values it was fitted on."""
@@ -84,12 +85,17 @@ def predict_live(case: Case, values: Floats, end: int) -> Prediction:
     return Prediction(Detector.LIVE, *_scores(case.models, columns, end, settings, len(values)))
 
 
+def settings_for(step: int, training: int) -> Settings:
+    """The settings of a query that has all defaults, but for a fit window that holds all training values."""
+    return Settings(step, max(FIT_WINDOW, training * step), max(LEAST_CAUSAL, LEAST_CAUSAL_STEPS * step))
+
+
 def _by_loop(values: Floats, training: int, first: int, end: int, step: int) -> Prediction | None:
     """The loop's detector, fitted on the first `training` values, says something of those from `first` on, or nothing.
 
     It says nothing where too many of them are missing.
     """
-    settings = Settings(step, fit_window=training * step, min_history=min(training * step, LEAST_CAUSAL))
+    settings = settings_for(step, training)
     fitted_at = end - (len(values) - training) * step
     models = fit(values[None, :training], fitted_at, np.zeros(1, np.uint64), settings)
     if not models.fitted[0]:

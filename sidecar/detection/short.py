@@ -108,4 +108,4 @@ def distance(values: Floats, yardstick: Floats) -> Floats:
     """Distances of values (n,) from a centre, in deviations to their side, signed."""
     centre, below, above = yardstick
     apart = values - centre
-    return apart / np.where(apart > 0, above, below)
+    return np.asarray(apart / np.where(apart > 0, above, below))

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from sidecar.detection.alarm import Policy
+from sidecar.config.schema import QueryConfig
 from sidecar.detection.arrays import Floats
-from sidecar.detection.predict import Detector, predict_live, predict_rest, predict_self
+from sidecar.detection.predict import Detector, predict_live, predict_rest, predict_self, settings_for
 from sidecar.detection.review import Case
-from sidecar.detection.schedule import Schedule
-from sidecar.detection.settings import DAY, HOUR, Settings
-from sidecar.detection.watch import Watch
+from sidecar.detection.settings import DAY, HOUR
+from sidecar.detection.watch import FitJob, Watch
+from sidecar.loop.terms import policy_of, schedule_of
 from sidecar.prometheus.frame import Frame, LabelSet
 
 STEP = 300
@@ -24,18 +24,18 @@ def daily(seed: int = 1) -> Floats:
 
 def watched(values: Floats, training: int) -> tuple[Floats, Watch]:
     """The scores that the loop gives, one by one, after its model was fitted on the first `training` values."""
-    settings = Settings(STEP, fit_window=training * STEP, min_history=4 * HOUR)
-    watch = Watch(Schedule(settings, fit_every=DAY), Policy())
+    query = QueryConfig(name="cpu", expr="up", step=STEP)
+    watch = Watch(schedule_of(query, "UTC"), policy_of(query))
     start = END - (len(values) - 1) * STEP
 
     def frame(steps: int) -> Frame:
         return Frame((LABELS,), start, STEP, values[None, :steps])
 
     watch.follow(frame(training))
-    [job] = [each for each in watch.due(frame(training)) if each.instant <= frame(training).end]
+    seeds = watch.series.seeds
+    job = FitJob((LABELS,), frame(training).end, values[None, :training], seeds, watch.settings)
+    watch.install(job, job.run())
     first = len(values) - training
-    given = type(job)(job.labels, frame(training).end, values[None, :training], job.seeds, settings)
-    watch.install(given, given.run())
     lead = watch.schedule.lead // STEP
     seen = np.full(first, np.nan)
     for steps in range(training + lead, len(values) + 1):
@@ -70,14 +70,13 @@ def test_no_score_after_the_training_values_knows_what_comes_later() -> None:
 def test_a_live_model_scores_new_values_as_the_loop_will() -> None:
     values, new = daily(), np.array([12.0, 30.0, np.nan, 12.0])
     training = 3 * DAY // STEP
-    settings = Settings(STEP, fit_window=training * STEP, min_history=4 * HOUR)
     _, watch = watched(values, training)
     case = Case(
         Frame((LABELS,), END - (len(values) - 1) * STEP, STEP, values[None]),
         watch.series.models,
         END - DAY,
-        Schedule(settings, DAY),
-        Policy(),
+        watch.schedule,
+        watch.policy,
     )
     later = Frame((LABELS,), case.frame.start, STEP, np.concatenate([values, new])[None])
     seen = watch.advance(later).scores.score[0]
@@ -97,7 +96,7 @@ def test_values_may_stand_in_for_those_of_the_series_or_lie_far_off(ago: int) ->
         watch.series.models,
         END - DAY,
         watch.schedule,
-        Policy(),
+        watch.policy,
     )
     for end in (END - ago * STEP, END + ago * STEP):
         score = predict_live(case, values[-5:] + 50, end).score
@@ -155,3 +154,10 @@ def test_a_long_list_with_few_values_gets_the_detector_for_short_ones() -> None:
 
     assert predict_self(values, END, STEP, 1.0).detector is Detector.SHORT
     assert predict_rest(values, 1100, END, STEP, 1.0).detector is Detector.SHORT
+
+
+@pytest.mark.parametrize("step", [15, 60, 300, 3600])
+def test_the_settings_are_those_of_a_query_with_all_defaults(step: int) -> None:
+    assert (
+        settings_for(step, 4 * HOUR // step) == schedule_of(QueryConfig(name="x", expr="up", step=step), "UTC").settings
+    )
