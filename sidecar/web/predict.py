@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from sidecar.web.answer import answered
 from sidecar.web.backend import Backend
 from sidecar.web.errors import Refused
-from sidecar.web.predict_schemas import PredictRequest, PredictResponse
+from sidecar.web.predict_schemas import EXAMPLE, PredictRequest, PredictResponse
 from sidecar.web.schemas import Problem
 
 LARGEST_BODY = 1 << 20
@@ -35,8 +35,16 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
     },
 }
+EXAMPLES = {
+    "outlier": {"summary": "One value stands out", "value": EXAMPLE},
+    "too short": {"summary": "Too few values to say anything", "value": {"values": [0.13, 0.134, 0.132, 2.34, 0.133]}},
+    "causal": {"summary": "Trained on the first 20 values", "value": EXAMPLE | {"fit": 20}},
+}
 BODY = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": PredictRequest.model_json_schema()}}}
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": PredictRequest.model_json_schema(), "examples": EXAMPLES}},
+    }
 }
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ from sidecar.export.snapshot import QueryResult, SeriesTable, State
 from sidecar.export.telemetry import Telemetry
 from sidecar.prometheus.frame import LabelSet
 from sidecar.web.backend import Backend
+from tests.web.browser import Browser, chromium
 
 AT = 1_700_000_000.0
 
@@ -72,3 +74,9 @@ def sidecar() -> Sidecar:
     sidecar = Sidecar()
     sidecar.board.configure(["cpu", "load"], 300)
     return sidecar
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running

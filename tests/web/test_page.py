@@ -2,7 +2,7 @@ import math
 from html.parser import HTMLParser
 
 from sidecar.export.snapshot import Failure
-from sidecar.web.page import status_page
+from sidecar.web.page.status import status_page
 from tests.web.conftest import Sidecar
 
 EVIL = "<script>alert('x')</script>&\""
