@@ -11,7 +11,7 @@ from sidecar.config.schema import QueryConfig
 from sidecar.export.snapshot import Snapshot, State
 from sidecar.web import schemas
 from sidecar.web.backend import Backend
-from sidecar.web.detail import detail
+from sidecar.web.detail import detail, series
 from sidecar.web.errors import Refused
 from sidecar.web.listing import Filter, Sort, ordered, rows, with_id
 
@@ -48,7 +48,9 @@ class SeriesParameters(BaseModel):
         "An empty value asks for series without the label.",
     )
     search: str = Field("", max_length=LONGEST_TEXT, description="Only series with this text in a label's value.")
-    sort: Sort = Field(Sort.HIGHEST, description="`-score`: the highest first. What is not scored comes last.")
+    sort: Sort = Field(
+        Sort.HIGHEST, description="`-score`: the highest first; `flagged`: those in an anomaly before them."
+    )
     limit: int = Field(PAGE, ge=1, le=LARGEST_PAGE, description="How many series to give at most.")
     offset: int = Field(0, ge=0, le=1_000_000_000, description="How many series to skip.")
 
@@ -76,12 +78,14 @@ def serve_api(app: FastAPI, prefix: str, backend: Backend) -> None:
         return schemas.Queries(at=now, ready=backend.not_ready() is None, queries=known)
 
     @get(f"{base}/series", summary="Series, the most anomalous first", responses=REFUSALS)
-    def series(asked: Annotated[SeriesParameters, Query()]) -> schemas.SeriesPage:
+    def some_series(asked: Annotated[SeriesParameters, Query()]) -> schemas.SeriesPage:
         snapshot, now = backend.snapshot(), backend.clock()
         if asked.anomaly_name is not None and asked.anomaly_name not in snapshot.queries:
             raise Refused(404, f"no query is called {asked.anomaly_name!r}", "anomaly_name")
         found = ordered(rows(snapshot, now, asked.filter), asked.sort)
-        page = [row.shown() for row in found[asked.offset : asked.offset + asked.limit]]
+        units = {name: config.unit for name, config in backend.queries().items()}
+        shown = found[asked.offset : asked.offset + asked.limit]
+        page = [series(row, units.get(row.result.name, "")) for row in shown]
         return schemas.SeriesPage(at=now, total=len(found), offset=asked.offset, series=page)
 
     @get(f"{base}/series/{{series_id}}", summary="One series with its recent past", responses=REFUSALS)

@@ -1,4 +1,4 @@
-"""One series in detail, from the copy that the loop gives of what it knows."""
+"""Series as the API answers them; in detail, from the copy that the loop gives of what it knows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,15 +7,35 @@ from sidecar.config.schema import QueryConfig
 from sidecar.detection import alarm
 from sidecar.detection.review import Case, review
 from sidecar.export.snapshot import State
-from sidecar.web.listing import Row
-from sidecar.web.schemas import Points, SeriesDetail
+from sidecar.web.listing import Row, series_id, shown_labels
+from sidecar.web.schemas import Points, Series, SeriesDetail
+from sidecar.web.words import finding
 
 NO_POINTS = Points(time=[], value=[], score=[], flag=[], expected=[], lower=[], upper=[])
 
 
+def series(row: Row, unit: str) -> Series:
+    """What the newest evaluation says of a series."""
+    return Series(
+        id=series_id(row.labels),
+        anomaly_name=row.result.name,
+        labels=shown_labels(row.labels),
+        unit=unit,
+        state=row.state,
+        finding=finding(row, unit),
+        score=row.gauge("anomaly_score"),
+        flag=row.flag,
+        since=row.gauge("anomaly_start_timestamp_seconds"),
+        value=row.gauge("anomaly_value"),
+        expected=row.gauge("anomaly_expected"),
+        lower=row.gauge("anomaly_lower"),
+        upper=row.gauge("anomaly_upper"),
+    )
+
+
 def detail(row: Row, query: QueryConfig, case: Case | None, most: int) -> SeriesDetail:
     """A series with at most so many of its newest steps; without any where the loop does not hold it any more."""
-    facts = row.shown().model_dump() | {"unit": query.unit, "step": query.step}
+    facts = series(row, query.unit).model_dump() | {"step": query.step}
     if case is None:
         return SeriesDetail(**facts, alarm=None, reason=None, points=NO_POINTS)
     verdicts = review(case)

@@ -12,12 +12,12 @@ import numpy as np
 from sidecar.export.labels import ANOMALY_NAME
 from sidecar.export.snapshot import QueryResult, Snapshot, State
 from sidecar.prometheus.frame import LabelSet
-from sidecar.web.schemas import Series
 
 
 class Sort(StrEnum):
-    """The orders of a list; what is not scored comes last in those by score."""
+    """The orders of a list; what is not scored comes last in all but that by labels."""
 
+    FLAGGED = "flagged"
     HIGHEST = "-score"
     LOWEST = "score"
     LABELS = "labels"
@@ -45,22 +45,6 @@ class Row:
         """Whether the series is in an anomaly; None where it is not scored."""
         flag = self.gauge("anomaly_flag")
         return None if flag is None else flag == 1
-
-    def shown(self) -> Series:
-        """As the API answers it."""
-        return Series(
-            id=series_id(self.labels),
-            anomaly_name=self.result.name,
-            labels=shown_labels(self.labels),
-            state=self.state,
-            score=self.gauge("anomaly_score"),
-            flag=self.flag,
-            since=self.gauge("anomaly_start_timestamp_seconds"),
-            value=self.gauge("anomaly_value"),
-            expected=self.gauge("anomaly_expected"),
-            lower=self.gauge("anomaly_lower"),
-            upper=self.gauge("anomaly_upper"),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +100,10 @@ def ordered(found: Sequence[Row], sort: Sort) -> Sequence[Row]:
     if sort is Sort.LABELS:
         return sorted(found, key=lambda row: row.labels)
     scores = np.array([math.nan if (score := row.gauge("anomaly_score")) is None else score for row in found])
-    return [found[i] for i in np.argsort(-scores if sort is Sort.HIGHEST else scores, kind="stable").tolist()]
+    keys = [scores if sort is Sort.LOWEST else -scores]
+    if sort is Sort.FLAGGED:
+        keys.append(np.array([not row.flag for row in found]))
+    return [found[i] for i in np.lexsort(keys).tolist()]
 
 
 def with_id(found: Iterable[Row], wanted: str) -> Row | None:

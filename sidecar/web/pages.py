@@ -1,12 +1,12 @@
 """The routes of the pages for people, and of what they load."""
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from sidecar.web.assets import POLICY, serve_assets
 from sidecar.web.backend import Backend
 from sidecar.web.page.docs import DOCS_PAGE
-from sidecar.web.page.status import status_page
+from sidecar.web.page.status import View, status_page
 from sidecar.web.routes import readable
 
 
@@ -15,8 +15,16 @@ def serve_pages(app: FastAPI, prefix: str, backend: Backend) -> None:
     serve_assets(app, prefix)
 
     @readable(app, f"{prefix}/", include_in_schema=False)
-    def status() -> Response:
-        return _page(status_page(backend.snapshot(), backend.clock(), app.version, backend.not_ready()))
+    def status(request: Request) -> Response:
+        view = View(
+            snapshot=backend.snapshot(),
+            queries=backend.queries(),
+            now=backend.clock(),
+            version=app.version,
+            not_ready=backend.not_ready(),
+            parameters=request.query_params.multi_items(),
+        )
+        return _page(status_page(view))
 
     @readable(app, f"{prefix}/docs", include_in_schema=False)
     async def docs() -> Response:

@@ -78,8 +78,12 @@ class Series(Shape):
     """The query."""
     labels: dict[str, str] = Field(examples=[{"instance": "web-3:9100", "job": "node"}])
     """As on the gauges, `anomaly_name` and empty ones left out."""
+    unit: str = Field(examples=["ratio"])
+    """Unit of the values, empty where none is configured."""
     state: State
     """`ok` where the series is scored, else why it is not."""
+    finding: str = Field(examples=["Anomalous, for 25 minutes so far: 93.1 % where 31.2 % was to be expected."])
+    """What is said of it, in words."""
     score: Number = Field(examples=[1.93])
     """1 is the threshold, higher is more anomalous."""
     flag: bool | None
@@ -134,8 +138,6 @@ class SeriesDetail(Series):
     exported, before that what would have been.
     """
 
-    unit: str
-    """Unit of the values, empty where none is configured."""
     step: int
     """Seconds between samples."""
     alarm: str | None = Field(examples=["firing"])

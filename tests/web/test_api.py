@@ -63,7 +63,9 @@ def test_series_come_most_anomalous_first_and_those_without_a_score_last(cpu: Si
         "id": "",
         "anomaly_name": "cpu",
         "labels": {"pod": "b"},
+        "unit": "ratio",
         "state": "ok",
+        "finding": "Anomalous: - where - was to be expected.",
         "score": 2.0,
         "flag": True,
         "since": None,
@@ -78,6 +80,7 @@ def test_series_come_most_anomalous_first_and_those_without_a_score_last(cpu: Si
     ("parameters", "expected"),
     [
         ({"anomaly_name": "cpu", "sort": "score"}, ["a", "c", "b", "young", "gone"]),
+        ({"sort": "flagged"}, ["b", "a", "c", "a", "young", "gone"]),
         ({"anomaly_name": "cpu", "sort": "labels"}, ["a", "b", "c", "gone", "young"]),
         ({"state": "warming"}, ["young"]),
         ({"flag": True}, ["b", "a"]),
