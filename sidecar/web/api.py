@@ -93,7 +93,7 @@ def serve_api(app: FastAPI, prefix: str, backend: Backend) -> None:
         series_id: Annotated[str, Path(description="Its `id`.", examples=[schemas.SERIES_ID])],
         points: Annotated[int, Query(ge=0, le=MOST_POINTS, description="How many steps to give at most.")] = POINTS,
     ) -> schemas.SeriesDetail:
-        row = with_id(rows(backend.snapshot(), backend.clock(), Filter()), series_id)
+        row = with_id(backend.snapshot(), backend.clock(), series_id)
         config = backend.queries().get(row.result.name) if row else None
         if row is None or config is None:
             raise Refused(404, f"no series has the id {series_id!r}: it may have vanished", "series_id")

@@ -1,11 +1,11 @@
 """The series of a snapshot in rows that can be filtered, sorted and cut into pages."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ class Sort(StrEnum):
     LABELS = "labels"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A series of a snapshot: `row` of the result's table where it is scored, None where it is not."""
 
     result: QueryResult
@@ -40,7 +39,7 @@ class Row:
         value = float(values[self.row])
         return value if math.isfinite(value) else None
 
-    @cached_property
+    @property
     def flag(self) -> bool | None:
         """Whether the series is in an anomaly; None where it is not scored."""
         flag = self.gauge("anomaly_flag")
@@ -67,21 +66,24 @@ class Filter:
 
     def passes(self, row: Row) -> bool:
         """Whether a series is asked for."""
-        if self.state not in (None, row.state) or (self.flag is not None and row.flag != self.flag):
+        if self.state is not None and row.state is not self.state:
+            return False
+        if self.flag is not None and row.flag != self.flag:
             return False
         if self.labels:
             labels = dict(row.labels)
             if any(labels.get(name, "") != value for name, value in self.labels):
                 return False
+        if not self.search:
+            return True
         wanted = self.search.casefold()
-        return not wanted or any(wanted in value.casefold() for _, value in row.labels)
+        return any(wanted in value.casefold() for _, value in row.labels)
 
 
 def rows(snapshot: Snapshot, now: float, which: Filter) -> list[Row]:
     """The series of a snapshot that a filter lets pass, in the order of the configuration and the labels."""
     names = snapshot.queries if which.query is None else (which.query,)
-    found = (row for name in names for row in _of_query(snapshot, name, now))
-    return [row for row in found if which.passes(row)]
+    return [row for name in names for row in _of_query(snapshot, name, now) if which.passes(row)]
 
 
 def _of_query(snapshot: Snapshot, name: str, now: float) -> Iterator[Row]:
@@ -106,9 +108,10 @@ def ordered(found: Sequence[Row], sort: Sort) -> Sequence[Row]:
     return [found[i] for i in np.lexsort(keys).tolist()]
 
 
-def with_id(found: Iterable[Row], wanted: str) -> Row | None:
-    """The row with an id."""
-    return next((row for row in found if series_id(row.labels) == wanted), None)
+def with_id(snapshot: Snapshot, now: float, wanted: str) -> Row | None:
+    """The series with an id."""
+    every = (row for name in snapshot.queries for row in _of_query(snapshot, name, now))
+    return next((row for row in every if series_id(row.labels) == wanted), None)
 
 
 def series_id(labels: LabelSet) -> str:
