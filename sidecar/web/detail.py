@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from sidecar.config.schema import QueryConfig
 from sidecar.detection import alarm
 from sidecar.detection.review import Case, review
-from sidecar.export.snapshot import State
 from sidecar.web.listing import Row, series_id, shown_labels
 from sidecar.web.schemas import Points, Series, SeriesDetail
 from sidecar.web.words import finding
@@ -51,11 +50,11 @@ def detail(row: Row, query: QueryConfig, case: Case | None, most: int) -> Series
         lower=numbers(unknown),
         upper=numbers(unknown),
     )
-    scored = row.state is State.OK and points.time
+    judged = row.row is not None and points.time
     return SeriesDetail(
         **facts,
-        alarm=alarm.State(outcome.state[0, -1]).name.lower() if scored else None,
-        reason=alarm.Reason(outcome.reason[0, -1]).name.lower() if scored else None,
+        alarm=alarm.State(outcome.state[0, -1]).name.lower() if judged else None,
+        reason=alarm.Reason(outcome.reason[0, -1]).name.lower() if judged else None,
         points=points,
     )
 

@@ -91,8 +91,13 @@ def _of_query(snapshot: Snapshot, name: str, now: float) -> Iterator[Row]:
     if result is None:
         return
     live = snapshot.is_live(name, now)
+    scored = ~np.isnan(result.series.gauges.get("anomaly_score", np.empty(0)))
     for row, labels in enumerate(result.series.labels):
-        yield Row(result, labels, State.OK, row) if live else Row(result, labels, State.STALE)
+        if live:
+            # A series that vanished may be flagged without a score.
+            yield Row(result, labels, State.OK if scored[row] else State.NO_DATA, row)
+        else:
+            yield Row(result, labels, State.STALE)
     for labels, state in result.unscored.items():
         yield Row(result, labels, state)
 

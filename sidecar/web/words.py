@@ -51,6 +51,8 @@ def instant(at: float) -> str:
 def finding(row: Row, unit: str) -> str:
     """What the newest evaluation says of a series, in one sentence."""
     score = row.gauge("anomaly_score")
+    if score is None and row.flag:
+        return "It has vanished, which counts as an anomaly."
     if score is None:
         return UNSCORED.get(row.state, "It has no score.")
     value, expected = (quantity(row.gauge(name), unit) for name in ("anomaly_value", "anomaly_expected"))

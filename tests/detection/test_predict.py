@@ -100,7 +100,8 @@ def test_values_may_stand_in_for_those_of_the_series_or_lie_far_off(ago: int) ->
     )
     for end in (END - ago * STEP, END + ago * STEP):
         score = predict_live(case, values[-5:] + 50, end).score
-        assert (score > 1).all()
+        # Without a past to compare with there is less to say.
+        assert (score > (1 if ago < len(values) else 0.5)).all()
 
 
 def test_with_one_model_of_all_values_none_is_left_out() -> None:

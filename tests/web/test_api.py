@@ -115,6 +115,14 @@ def test_an_expired_result_is_listed_as_stale_and_shows_no_verdict(cpu: Sidecar)
     assert {(each["score"], each["flag"]) for each in page["series"]} == {(None, None)}
 
 
+def test_a_series_that_vanished_and_is_flagged_for_it_has_no_data(sidecar: Sidecar) -> None:
+    sidecar.publish("cpu", {"a": float("nan")})
+    sidecar.board.snapshot.results["cpu"].series.gauges["anomaly_flag"][:] = 1
+    [shown] = series(sidecar)["series"]
+
+    assert (shown["state"], shown["flag"], shown["score"]) == ("no_data", True, None)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "problem"),
     [
@@ -139,13 +147,13 @@ def test_what_is_refused_says_what_is_wrong_and_where(
     assert body["error"].startswith(message)
 
 
-def case(labels: LabelSet, *, fitted: bool = True) -> Case:
-    """Five days, the last value far off."""
+def case(labels: LabelSet, *, fitted: bool = True, newest: float = 30) -> Case:
+    """Five days, the last value far off unless told otherwise."""
     query = QueryConfig(name="cpu", expr="up", step=STEP, fit_window=4 * DAY, fit_every=DAY, min_history=DAY)
     settings = Settings(query.step, query.fit_window, query.min_history)
     schedule = Schedule(settings, query.fit_every)
     values = np.random.default_rng(3).normal(0.3, 0.03, (1, 5 * DAY // STEP))
-    values[0, -1], values[0, -3] = 30, np.nan
+    values[0, -1], values[0, -3] = newest, np.nan
     end = int(AT) // STEP * STEP
     frame = Frame((labels,), end - (values.shape[1] - 1) * STEP, STEP, values)
     instant = end - DAY // 2

@@ -132,15 +132,15 @@ def live(sidecar: Sidecar) -> Sidecar:
     sidecar.publish("cpu", {"a": 0.5, "b": 0.5}, {"young": State.WARMING})
     for pod in ("a", "young"):
         labels = exported((("pod", pod),), "cpu", {})
-        sidecar.cases[labels] = case(labels, fitted=pod == "a")
+        sidecar.cases[labels] = case(labels, fitted=pod == "a", newest=0.3)
     return sidecar
 
 
 def test_values_are_scored_with_the_live_model_of_a_series(live: Sidecar) -> None:
-    told = predicted(live, values=[0.3, 0.9, None, 0.31], query="cpu", labels={"pod": "a"})
+    told = predicted(live, values=[0.3, None, 0.31, 0.9], query="cpu", labels={"pod": "a"})
 
     assert told["detector"] == "live"
-    assert told["anomaly"] == [0, 1, None, 0]
+    assert told["anomaly"] == [0, None, 0, 1]
 
 
 def test_timestamps_of_a_query_lie_on_its_steps(live: Sidecar) -> None:

@@ -56,6 +56,8 @@ def row(score: float, flag: float, since: float = np.nan) -> Row:
             "In an anomaly, calmer now, for 25 minutes so far: 90 % where 30 % was to be expected.",
         ),
         (row(1.2, 0), "Unusual, but no alarm: 90 % where 30 % was to be expected."),
+        (row(np.nan, 1), "It has vanished, which counts as an anomaly."),
+        (row(np.nan, np.nan), "It has no score."),
         (row(0.5, 0), "As usual: 90 % where 30 % was to be expected."),
     ],
 )
