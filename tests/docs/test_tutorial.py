@@ -58,7 +58,7 @@ def bash(checkout: Path, installed: Path, tmp_path: Path) -> Iterator[Callable[[
         output = tmp_path / "output"
         with output.open("wb") as sink:
             process = subprocess.Popen(
-                ["bash", "-euo", "pipefail", "-c", script],
+                ["/bin/bash", "-euo", "pipefail", "-c", script],
                 cwd=checkout,
                 env=environment,
                 stdout=sink,
