@@ -11,7 +11,7 @@ from tests.docs.pages import ROOT
 
 TEXT = (ROOT / "docs/reference/cli.md").read_text()
 SECTIONS = dict(re.findall(r"^## `sidecar ([\w-]+)`\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
-CHOSEN_LATER = {"--jobs": "one per core"}
+CHOSEN_LATER = {"--jobs": "one per core", "--to": "now"}
 """Defaults that are no constants."""
 
 
