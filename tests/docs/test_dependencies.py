@@ -13,9 +13,7 @@ REASONS = (ROOT / "docs/explanation/dependencies.md").read_text()
 TABLES: dict[str, list[str]] = {
     "at run time": PROJECT["dependencies"],
     "in development": PROJECT["optional-dependencies"]["dev"],
-} | {
-    f"with the extra `{extra}`": needed for extra, needed in PROJECT["optional-dependencies"].items() if extra != "dev"
-}
+} | {f"extra `{extra}`": needed for extra, needed in PROJECT["optional-dependencies"].items() if extra != "dev"}
 
 
 def names(requirements: Iterable[str]) -> set[str]:

@@ -1,23 +1,21 @@
 """The commands of the tutorial, one after the other as they stand there, with everything real."""
 
-import os
 import re
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.docs.conftest import Start
 from tests.docs.pages import ROOT, Page
 from tests.real.binaries import binary
 from tests.real.processes import free_port
 
 TUTORIAL = Page(ROOT / "docs/tutorial/first-alert.md")
 SECONDS = 120
-"""After which something hangs. It takes half a minute."""
+"""After which something hangs. It takes less than half a minute."""
 COMMANDS = {
     "prometheus": "PROMETHEUS_BIN",
     "promtool": "PROMTOOL_BIN",
@@ -39,50 +37,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Path:
+def programs(tmp_path: Path) -> Path:
     """The programs by the names that the tutorial calls them."""
     place = tmp_path / "bin"
     place.mkdir()
     for name, variable in COMMANDS.items():
         (place / name).symlink_to(binary(variable))
     return place
-
-
-@pytest.fixture
-def bash(checkout: Path, installed: Path, tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Runs a script; what it wrote. No process that it began outlives the test."""
-    environment = os.environ | {"PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}
-    groups: list[int] = []
-
-    def run(script: str) -> str:
-        output = tmp_path / "output"
-        with output.open("wb") as sink:
-            process = subprocess.Popen(
-                ["/bin/bash", "-euo", "pipefail", "-c", script],
-                cwd=checkout,
-                env=environment,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            groups.append(process.pid)
-            code = process.wait(SECONDS)
-        assert code == 0, f"exit {code}:\n{output.read_text()}"
-        return output.read_text()
-
-    yield run
-    for group in groups:
-        if alive(group):
-            os.killpg(group, signal.SIGKILL)
-
-
-def alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def at_free_ports(text: str) -> str:
@@ -98,10 +59,10 @@ def runnable() -> str:
 
 @pytest.mark.real
 def test_the_tutorial_leads_from_nothing_to_an_alert_and_leaves_nothing(
-    bash: Callable[[str], str], checkout: Path, record_property: Callable[[str, object], None]
+    start: Start, checkout: Path, programs: Path, record_property: Callable[[str, object], None]
 ) -> None:
     began = time.monotonic()
-    said = bash(at_free_ports(runnable()))
+    said = start(at_free_ports(runnable()), checkout, programs).finish(SECONDS)
     record_property("seconds", round(time.monotonic() - began, 1))
 
     assert len(set(re.findall(r'^anomaly_score\{.*instance="([^"]+)"', said, re.MULTILINE))) == 3
