@@ -21,7 +21,7 @@ HOT = 15.5
 def cores(host: str, at: int) -> float:
     """The cores of its sixteen that a host uses: a daily wave, and some noise."""
     noise = random.Random(f"{host} {at}").gauss(0, 0.05)  # noqa: S311 noise, not a secret
-    return 3 + math.sin(2 * math.pi * at / DAY + HOSTS.index(host)) + noise
+    return 3 + 0.2 * math.sin(2 * math.pi * at / DAY + HOSTS.index(host)) + noise
 
 
 def sample(host: str, value: float) -> str:
