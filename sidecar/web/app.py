@@ -12,6 +12,8 @@ from sidecar.export.snapshot import Snapshot
 from sidecar.web.negotiation import accepts_gzip, exposition_format
 from sidecar.web.page import status_page
 
+_SLICE = 1 << 16
+
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., object])
 
 
@@ -129,5 +131,7 @@ def _readable(app: FastAPI, path: str) -> Callable[[_Endpoint], _Endpoint]:
 
 
 async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    # In slices, so that a client that does not read holds up one of them and no copy of the whole.
     for piece in pieces:
-        yield piece
+        for first in range(0, len(piece), _SLICE):
+            yield piece[first : first + _SLICE]
