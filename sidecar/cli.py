@@ -3,8 +3,9 @@
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import structlog
@@ -57,6 +58,13 @@ def web_flags(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--web.disable-api", "disable_api", is_flag=True, help="Serve nothing but /metrics and the /-/ endpoints."
         ),
+        click.option(
+            "--web.config.file",
+            "web_config_file",
+            type=click.Path(path_type=Path),
+            help="File with TLS, passwords and headers, in the format of Prometheus' exporters.",
+        ),
+        click.option("--web.open-probes", "open_probes", is_flag=True, help="Answer the probes without a password."),
     ):
         command = flag(command)
     return command
@@ -72,13 +80,13 @@ def main() -> None:
 @config_file
 @web_flags
 @log_flags
-def run(config_file: Path, log_level: str, log_format: str, **web: Any) -> None:  # noqa: ANN401 each has its type
+def run(config_file: Path, log_level: str, log_format: str, web_config_file: Path | None, **web: Any) -> None:  # noqa: ANN401 each has its type
     """Evaluates the configured queries until it is stopped."""
     from sidecar.app import WebOptions  # noqa: PLC0415 check-config needs none of it
     from sidecar.service import serve  # noqa: PLC0415
 
     set_up_logging(log_level, log_format)
-    sys.exit(serve(config_file, WebOptions(**web)))
+    sys.exit(serve(config_file, WebOptions(config_file=web_config_file, **web)))
 
 
 @main.command("check-config")
@@ -150,8 +158,27 @@ def backtest(source: Path | None, target: Path | None, **flags: Any) -> None:  #
         sys.exit(EXIT_FAILURE)
 
 
+class LogStream:
+    """A stream that loses what it cannot write: a full disk or a closed pipe must not end an evaluation."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes text, or loses it."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Sends on what was written, or loses it."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def set_up_logging(level: str, style: str) -> None:
     """Structured logs on standard error, those of libraries among them."""
+    stream: Any = LogStream(sys.stderr)
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if style == "json"
@@ -166,9 +193,9 @@ def set_up_logging(level: str, style: str) -> None:
     structlog.configure(
         processors=[*common, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
-    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries = logging.StreamHandler(stream)
     of_libraries.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=common,

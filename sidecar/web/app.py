@@ -15,6 +15,8 @@ from sidecar.web.pages import serve_pages
 from sidecar.web.predict import serve_predict
 from sidecar.web.routes import readable
 
+_SLICE = 1 << 16
+
 DESCRIPTION = """\
 Finds anomalies in Prometheus metrics without labels. A score of 1 is the threshold; higher is more anomalous.
 
@@ -115,5 +117,7 @@ def _serve_management(app: FastAPI, prefix: str, backend: Backend, *, enable_lif
 
 
 async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    # In slices, so that a client that does not read holds up one of them and no copy of the whole.
     for piece in pieces:
-        yield piece
+        for first in range(0, len(piece), _SLICE):
+            yield piece[first : first + _SLICE]
