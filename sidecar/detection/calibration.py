@@ -34,15 +34,20 @@ class Tail:
     slope: Floats
 
 
-def fit_tail(isolation: Floats, weight: Floats, share: float) -> Tail:
-    """The tail of `isolation` (B, K), of which each stands for `weight` (B, K) values; fitted to the top `share`."""
+def fit_tail(isolation: Floats, weight: Floats, share: float, least: int) -> Tail:
+    """The tail of `isolation` (B, K), each of which stands for `weight` (B, K) values.
+
+    It is fitted to the top `share`, and to `least` values at least.
+    """
     order = np.argsort(isolation, axis=1, kind="stable")
     ordered, w = np.take_along_axis(isolation, order, axis=1), np.take_along_axis(weight, order, axis=1)
     total = np.maximum(w.sum(axis=1, keepdims=True), 1)
     above = np.maximum((total - np.cumsum(w, axis=1) + w / 2) / total, 0.5 / total)
     tied = np.diff(ordered, axis=1, prepend=-np.inf) == 0
     above = np.minimum.accumulate(np.where(tied, np.inf, above), axis=1)
-    start = np.minimum(np.count_nonzero(above > share, axis=1), ordered.shape[1] - 2)[:, None]
+    start = np.minimum(np.count_nonzero(above > np.maximum(share, least / total), axis=1), ordered.shape[1] - 2)[
+        :, None
+    ]
     threshold, base = np.take_along_axis(ordered, start, axis=1), -np.log10(np.take_along_axis(above, start, axis=1))
     scale = median_excess(ordered - threshold, np.where(np.arange(ordered.shape[1]) > start, w, 0)) / np.log(2)
     slope = LOG10_E / np.maximum(scale, LEAST_SCALE)

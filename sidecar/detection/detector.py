@@ -20,10 +20,10 @@ __all__ = ["Models", "Scores", "Settings", "context_steps", "fit", "score"]
 GROUPS = 64
 KNOTS = GROUPS + 2 * len(forest.OUTER)
 SUBSAMPLE_SHARE, SUBSAMPLE_LEAST, SUBSAMPLE_MOST = 0.1, 16, 256
-TAIL_SHARE = 0.02
+TAIL_SHARE, TAIL_LEAST = 0.02, 8
 BELIEF, QUARTILE_OF_NORMAL = 0.5, 0.6745
 """Rarity per standard deviation at most, and the third quartile of the standard normal distribution."""
-LEAST_ROWS = 20
+LEAST_ROWS = 15
 """Training values below which a feature says nothing."""
 NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
@@ -226,7 +226,7 @@ def believable(distance: Floats, width: Floats) -> Floats:
 def calibrated(sample: forest.Sample) -> tuple[Floats, Floats]:
     """Rarity (B, KNOTS) at the groups of a sample and beyond its ends, and its slope (B,) from there on."""
     inside, outside = forest.isolation(sample, SUBSAMPLE_SHARE, SUBSAMPLE_LEAST, SUBSAMPLE_MOST)
-    tail = calibration.fit_tail(inside, sample.weight, TAIL_SHARE)
+    tail = calibration.fit_tail(inside, sample.weight, TAIL_SHARE, TAIL_LEAST)
     isolation = np.concatenate([outside[:, 0, ::-1], inside, outside[:, 1]], axis=1)
     return calibration.rarity(tail, isolation), tail.slope
 
