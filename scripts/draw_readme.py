@@ -32,6 +32,8 @@ PICTURE = Path(__file__).parents[1] / "docs/images/scored-series.png"
 HOST = "web-3:9100"
 STEP, HOUR = 300, 3600
 BEGIN, END = EPOCH - 10 * HOUR, EPOCH + 8 * HOUR
+HIGHEST = 120
+"""Top of the axis of the CPU: the names stand above the curves."""
 BLACK, BLUE, RED = "#222222", "#1f60c4", "#c4162a"
 
 Point = dict[str, float]
@@ -65,20 +67,24 @@ def of_host(board: Board, query: str) -> Point:
 
 
 def draw(points: list[tuple[int, Point]]) -> None:
-    """The value with what was expected above, the score with its threshold below, flagged spans in both."""
+    """The value, what was expected and the band above, the score with its threshold below, flagged spans in both."""
     times = np.array([at for at, _ in points])
-    value, expected, score, flag = (
-        np.array([point[f"anomaly_{name}"] for _, point in points]) for name in ("value", "expected", "score", "flag")
+    value, expected, lower, upper, score, flag = (
+        np.array([point[f"anomaly_{name}"] for _, point in points])
+        for name in ("value", "expected", "lower", "upper", "score", "flag")
     )
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(9, 4), height_ratios=[2, 1])
     above.plot(times, 100 * expected, color=BLUE, linestyle="--", linewidth=1, label="expected")
+    above.fill_between(
+        times, 100 * lower, 100 * upper, color=BLUE, alpha=0.12, linewidth=0, label="below the threshold"
+    )
     above.plot(times, 100 * value, color=BLACK, linewidth=1.2, label="CPU of web-3, %")
     below.plot(times, score, color=BLACK, linewidth=1.2, label="anomaly_score")
     below.axhline(1, color=RED, linestyle="--", linewidth=1, label="threshold")
-    for axes in (above, below):
+    for axes, top in ((above, HIGHEST), (below, None)):
         shade(axes, times, flag == 1)
-        axes.set_ylim(bottom=0)
-        axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=8)
+        axes.set_ylim(0, top)
+        axes.legend(loc="upper left", ncols=4, frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     below.set_xlim(BEGIN, END)
     below.set_xticks(range(BEGIN, END + 1, 3 * HOUR))
