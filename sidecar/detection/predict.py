@@ -10,7 +10,7 @@ import numpy as np
 
 from sidecar.detection.arrays import Floats, Ints
 from sidecar.detection.detector import Models, context_steps, fit, score
-from sidecar.detection.review import Case
+from sidecar.detection.review import Case, bands
 from sidecar.detection.settings import DAY, HOUR, Settings
 from sidecar.detection.short import LEAST_VALUES, band_short, fit_short, score_short
 
@@ -20,6 +20,10 @@ LEAST_CAUSAL, LEAST_CAUSAL_STEPS = 4 * HOUR, 25
 
 LEAST_SELF = 3 * DAY
 """Below, the loop's detector has too few days to compare to find anything in the very values it was fitted on."""
+
+
+MOST_BANDS = 200
+"""Values for which the ends of the band are sought: each takes the detector dozens of tries."""
 
 
 class Detector(StrEnum):
@@ -39,7 +43,7 @@ class Prediction:
         detector: which has said it.
         score: 1 at the threshold.
         expected: the value that was to be expected.
-        lower: lower end of the values that score below the asked threshold.
+        lower: lower end of the values that score below the asked threshold; not sought for more than `MOST_BANDS`.
         upper: upper end of them.
     """
 
@@ -62,19 +66,21 @@ class Prediction:
 
 def predict_self(values: Floats, end: int, step: int, threshold: float) -> Prediction:
     """Score values (n,), the last at `end`, with one model of all of them: no score is free of the future."""
+    given = Timed(values, end, settings_for(step, len(values)))
     enough = len(values) * step >= LEAST_SELF
-    said = _by_loop(values, len(values), 0, end, step) if enough else None
+    said = _by_loop(given, len(values), 0, threshold) if enough else None
     return said or _by_short(values, len(values), 0, threshold)
 
 
 def predict_rest(values: Floats, training: int, end: int, step: int, threshold: float) -> Prediction:
     """Score values (n,) after the first `training`, with the model of those: as the loop would, step by step."""
+    given = Timed(values, end, settings_for(step, training))
     enough = training >= max(LEAST_CAUSAL // step, LEAST_CAUSAL_STEPS)
-    said = _by_loop(values, training, training, end, step) if enough else None
+    said = _by_loop(given, training, training, threshold) if enough else None
     return said or _by_short(values, training, training, threshold)
 
 
-def predict_live(case: Case, values: Floats, end: int) -> Prediction:
+def predict_live(case: Case, values: Floats, end: int, threshold: float) -> Prediction:
     """Score values (n,), the last at `end`, with a live model; what came before them is taken from the series."""
     frame, settings = case.frame, case.schedule.settings
     context = context_steps(settings)
@@ -82,7 +88,7 @@ def predict_live(case: Case, values: Floats, end: int) -> Prediction:
     shift = (end - frame.start) // frame.step - (len(columns) - 1)  # where the frame has our first column
     known = np.arange(max(shift, 0), max(min(shift + context, frame.values.shape[1]), 0))
     columns[known - shift] = frame.values[0, known]
-    return Prediction(Detector.LIVE, *_scores(case.models, columns, end, settings, len(values)))
+    return Prediction(Detector.LIVE, *_scores(case.models, Timed(columns, end, settings), context, threshold))
 
 
 def settings_for(step: int, training: int) -> Settings:
@@ -91,26 +97,39 @@ def settings_for(step: int, training: int) -> Settings:
     return Settings(step, fit_window, max(LEAST_CAUSAL, LEAST_CAUSAL_STEPS * step))
 
 
-def _by_loop(values: Floats, training: int, first: int, end: int, step: int) -> Prediction | None:
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Values (n,) of which the last lies at `end`, and how they are to be taken."""
+
+    values: Floats
+    end: int
+    settings: Settings
+
+
+def _by_loop(given: Timed, training: int, first: int, threshold: float) -> Prediction | None:
     """The loop's detector, fitted on the first `training` values, says something of those from `first` on, or nothing.
 
     It says nothing where too many of them are missing.
     """
-    settings = settings_for(step, training)
-    fitted_at = end - (len(values) - training) * step
+    values, settings = given.values, given.settings
+    fitted_at = given.end - (len(values) - training) * settings.step
     models = fit(values[None, :training], fitted_at, np.zeros(1, np.uint64), settings)
     if not models.fitted[0]:
         return None
     said = np.full((4, len(values)), np.nan)
-    said[:, first:] = _scores(models, values, end, settings, len(values) - first)
+    said[:, first:] = _scores(models, given, first, threshold)
     return Prediction(Detector.LOOP, *said)
 
 
-def _scores(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Floats:
-    """Score, expected value and both ends of the band for the `last` of values (n,), shape (4, last)."""
-    scores = score(models, values[None], end, settings, last)
-    unknown = np.full(last, np.nan)
-    return np.stack([scores.score[0], scores.expected[0], unknown, unknown])
+def _scores(models: Models, given: Timed, first: int, threshold: float) -> Floats:
+    """Score, expected value and both ends of the band for the values from `first` on, shape (4, n - first)."""
+    last = len(given.values) - first
+    scores = score(models, given.values[None], given.end, given.settings, last)
+    limits = np.full((2, last), np.nan)
+    there = np.flatnonzero(~np.isnan(scores.score[0]))
+    if 0 < len(there) <= MOST_BANDS:
+        limits[:, there] = bands(models, given.values, there + first, given.end, given.settings, threshold=threshold)
+    return np.stack([scores.score[0], scores.expected[0], *limits])
 
 
 def _by_short(values: Floats, training: int, first: int, threshold: float) -> Prediction:

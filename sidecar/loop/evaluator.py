@@ -11,9 +11,9 @@ import structlog
 from numpy.typing import NDArray
 
 from sidecar.config.schema import QueryConfig
+from sidecar.detection.account import Account, accounts
 from sidecar.detection.alarm import Reason
 from sidecar.detection.arrays import Bools
-from sidecar.detection.explain import FEATURES, explain
 from sidecar.detection.missing import filled
 from sidecar.detection.review import Case
 from sidecar.detection.schedule import Schedule
@@ -199,22 +199,14 @@ class Evaluator:
 
     def _report_alarms(self, frame: Frame, verdicts: Verdicts, rows: NDArray[np.intp]) -> None:
         self._telemetry.alarms.labels(self.name).inc(len(rows))
-        rows, further = rows[:MOST_LOGGED], len(rows[MOST_LOGGED:])
-        why = explain(self._watch.series.models.take(rows), verdicts.scores.take(rows), self._watch.settings)
-        for number, row in enumerate(rows):
-            value, expected = verdicts.values[row, -1], verdicts.scores.expected[row, -1]
-            self._log.warning(
-                "anomaly",
-                **dict(frame.labels[row]),
-                score=round(float(verdicts.scores.score[row, -1]), 3),
-                value=float(f"{value:.6g}"),
-                expected=float(f"{expected:.6g}"),
-                unusual=FEATURES[why.unusual[number]],
-                one_in=float(f"{why.one_in[number]:.2g}"),
-                since=int(verdicts.outcome.since[row, -1]),
-            )
-        if further:
-            self._log.warning("further anomalies", series=further)
+        told = rows[:MOST_LOGGED]
+        models, scores = self._watch.series.models.take(told), verdicts.scores.take(told)
+        for row, why in zip(told, accounts(models, scores, self._watch.settings), strict=True):
+            # A label may have any name, also that of a fact or of the line's own text.
+            labels = {name: text for name, text in frame.labels[row] if name != "event"}
+            self._log.warning("anomaly", **labels | facts(verdicts, row, why))
+        if len(rows) > MOST_LOGGED:
+            self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
 
     def _result(self, at: float, advance: Advance, verdicts: Verdicts) -> QueryResult:
         labels = self._export(advance.frame.labels)
@@ -235,6 +227,19 @@ class Evaluator:
             self._telemetry.prometheus_up.set(0)
         self._log.error("evaluation failed", error=str(error))
         self._board.fail(self.name, Failure(at, str(error)))
+
+
+def facts(verdicts: Verdicts, row: int, why: Account | None) -> dict[str, object]:
+    """What the log says of a series that was flagged; `why` is None where it has no score, for it vanished."""
+    told: dict[str, object] = {
+        "score": round(float(verdicts.scores.score[row, -1]), 3),
+        "value": float(f"{verdicts.values[row, -1]:.6g}"),
+        "expected": float(f"{verdicts.scores.expected[row, -1]:.6g}"),
+        "since": int(verdicts.outcome.since[row, -1]),
+    }
+    if why is None:
+        return told | {"changed": "vanished"}
+    return told | {"changed": ", ".join(why.changed), "unusual": why.rarest, "one_in": float(f"{why.one_in:.2g}")}
 
 
 def suppression_of(query: QueryConfig, schedule: Schedule, source: RangeSource) -> Suppression | None:

@@ -89,7 +89,7 @@ def _live(asked: PredictRequest, query: str, values: Floats, backend: Backend) -
     grid = even(len(values), case.frame.end + len(values) * config.step, config.step)
     if asked.timestamps is not None:
         grid = aligned(spaced(np.array(asked.timestamps), config.step))
-    said = predict_live(case, grid.fill(values), grid.end)
+    said = predict_live(case, grid.fill(values), grid.end, asked.threshold)
     return response(said.at(grid.places), values, asked.threshold, direction)
 
 

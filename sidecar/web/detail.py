@@ -1,14 +1,16 @@
 """Series as the API answers them; in detail, from the copy that the loop gives of what it knows."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sidecar.config.schema import QueryConfig
 from sidecar.detection import alarm
-from sidecar.detection.review import Case, review
+from sidecar.detection.account import Account
+from sidecar.detection.arrays import Floats, Ints
+from sidecar.detection.review import Case, account, bands, review
+from sidecar.detection.watch import Verdicts
 from sidecar.web.listing import Row, series_id, shown_labels
-from sidecar.web.schemas import Points, Series, SeriesDetail
-from sidecar.web.words import finding
+from sidecar.web.schemas import Explanation, Feature, Points, Series, SeriesDetail
+from sidecar.web.words import MEANINGS, finding, reasons
 
 NO_POINTS = Points(time=[], value=[], score=[], flag=[], expected=[], lower=[], upper=[])
 
@@ -32,34 +34,67 @@ def series(row: Row, unit: str) -> Series:
     )
 
 
-def detail(row: Row, query: QueryConfig, case: Case | None, most: int) -> SeriesDetail:
-    """A series with at most so many of its newest steps; without any where the loop does not hold it any more."""
+def detail(row: Row, query: QueryConfig, case: Case | None, most: int, banded: int) -> SeriesDetail:
+    """A series with at most so many of its newest steps, and the band of at most so many of these.
+
+    It has none where the loop does not hold it any more.
+    """
     facts = series(row, query.unit).model_dump() | {"step": query.step}
     if case is None:
-        return SeriesDetail(**facts, alarm=None, reason=None, points=NO_POINTS)
+        return SeriesDetail(**facts, alarm=None, reason=None, explanation=None, points=NO_POINTS)
     verdicts = review(case)
-    newest = slice(max(len(verdicts.times) - most, 0), None)
+    judged = row.row is not None and len(verdicts.times) > 0
+    return SeriesDetail(
+        **facts,
+        alarm=alarm.State(verdicts.outcome.state[0, -1]).name.lower() if judged else None,
+        reason=alarm.Reason(verdicts.outcome.reason[0, -1]).name.lower() if judged else None,
+        explanation=_explanation(account(case, verdicts)) if judged else None,
+        points=_points(case, verdicts, most, banded),
+    )
+
+
+def _points(case: Case, verdicts: Verdicts, most: int, banded: int) -> Points:
+    count = len(verdicts.times)
+    newest = slice(max(count - most, 0), None)
     scores, outcome = verdicts.scores.columns(newest), verdicts.outcome.columns(newest)
-    unknown = np.full(len(verdicts.times[newest]), np.nan)
-    points = Points(
+    lower, upper = _bands(case, verdicts, np.arange(count)[newest], banded)
+    return Points(
         time=verdicts.times[newest].tolist(),
         value=numbers(verdicts.values[0, newest]),
         score=numbers(scores.score[0]),
         flag=outcome.flag[0].tolist(),
         expected=numbers(scores.expected[0]),
-        lower=numbers(unknown),
-        upper=numbers(unknown),
-    )
-    judged = row.row is not None and points.time
-    return SeriesDetail(
-        **facts,
-        alarm=alarm.State(outcome.state[0, -1]).name.lower() if judged else None,
-        reason=alarm.Reason(outcome.reason[0, -1]).name.lower() if judged else None,
-        points=points,
+        lower=numbers(lower),
+        upper=numbers(upper),
     )
 
 
-def numbers(values: NDArray[np.float64]) -> list[float | None]:
+def _bands(case: Case, verdicts: Verdicts, shown: Ints, banded: int) -> tuple[Floats, Floats]:
+    """The band (n,) at some of the shown steps (n,), spread evenly up to the newest; NaN at the others."""
+    lower, upper = np.full((2, len(shown)), np.nan)
+    scored = np.flatnonzero(~np.isnan(verdicts.scores.score[0, shown]))
+    if banded and len(scored):
+        at = scored[np.unique(np.linspace(len(scored) - 1, 0, banded).astype(np.intp))]
+        columns = shown[at] + len(case.frame.times) - len(verdicts.times)
+        frame, settings = case.frame, case.schedule.settings
+        lower[at], upper[at] = bands(case.models, frame.values[0], columns, frame.end, settings)
+    above, below = case.policy.direction == "above", case.policy.direction == "below"
+    return np.full(len(shown), np.nan) if above else lower, np.full(len(shown), np.nan) if below else upper
+
+
+def _explanation(why: Account | None) -> Explanation | None:
+    if why is None:
+        return None
+    return Explanation(
+        sentences=reasons(why),
+        changed=list(why.changed),
+        rarest=why.rarest,
+        one_in=round(why.one_in),
+        features=[Feature(name=name, meaning=MEANINGS[name], score_without=left) for name, left in why.without],
+    )
+
+
+def numbers(values: Floats) -> list[float | None]:
     """Values (n,) as JSON knows them: what is not finite is null."""
     finite = np.isfinite(values).tolist()
     return [value if known else None for value, known in zip(values.tolist(), finite, strict=True)]

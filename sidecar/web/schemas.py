@@ -126,9 +126,36 @@ class Points(Shape):
     expected: list[Number]
     """The values to be expected."""
     lower: list[Number]
-    """Lower ends of the values that score below the threshold."""
+    """Lower ends of the values that score below the threshold; sought for the newest step and some before it, as many
+    as `bands` says, and null for the others."""
     upper: list[Number]
-    """Upper ends of the values that score below the threshold."""
+    """Upper ends of them."""
+
+
+class Feature(Shape):
+    """One of the things that the detector looks at."""
+
+    name: str = Field(examples=["drift"])
+    """Its name."""
+    meaning: str = Field(examples=["the mean of the last half hour against that of other days"])
+    """What it is, in words."""
+    score_without: float = Field(examples=[0.97])
+    """The score if it were as usual: the lower, the more of the score it carries."""
+
+
+class Explanation(Shape):
+    """Why the newest step scores what it scores."""
+
+    sentences: list[str]
+    """The same in words, the most important first."""
+    changed: list[str] = Field(examples=[["trend", "level"]])
+    """What changed, the rarest first: `level`, `trend`, `spread`, `time of day`; empty where nothing is rare."""
+    rarest: str = Field(examples=["drift"])
+    """The feature that is rarest."""
+    one_in: float = Field(examples=[2000])
+    """It is as rare as one in so many steps of the series' own past, a million at most."""
+    features: list[Feature]
+    """All of them, that which carries most first."""
 
 
 class SeriesDetail(Series):
@@ -144,4 +171,6 @@ class SeriesDetail(Series):
     """What the alarm is doing: `idle`, `pending`, `firing` or `recovering`; null where the series is not scored."""
     reason: str | None = Field(examples=["exceeded"])
     """Why it does."""
+    explanation: Explanation | None
+    """Why the newest step scores what it does; null where it has no score."""
     points: Points

@@ -1,7 +1,9 @@
 """Numbers and findings in words, for people."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from sidecar.detection.account import RAREST, Account
 from sidecar.export.snapshot import State
 from sidecar.web.listing import Row
 
@@ -13,6 +15,23 @@ UNSCORED = {
     State.STALE: "The last result has expired: nothing is known of now.",
     State.ERROR: "Its model could not be fitted.",
 }
+
+
+MEANINGS = {
+    "value": "the value itself",
+    "seasonal": "how far it is from other days at this time",
+    "relative": "its ratio to the middle of the last day",
+    "nearest": "how far it is from the nearest of other days about this time",
+    "drift": "the mean of the last half hour against that of other days",
+    "spread": "how it varies over the last 100 minutes",
+    "nearest_spread": "how it varies compared with other days about this time",
+    "lowest": "the least value of the last half hour",
+}
+"""What the detector's features look at."""
+
+NOTICEABLE = 0.05
+"""Share of the score that a feature must carry by itself to be told of."""
+MOST_CAUSES = 3
 
 
 def quantity(value: float | None, unit: str) -> str:
@@ -64,3 +83,20 @@ def finding(row: Row, unit: str) -> str:
     if since is None or since >= row.result.sample_time:
         return f"{began}: {compared}."
     return f"{began}, for {duration(row.result.sample_time - since)} so far: {compared}."
+
+
+def reasons(why: Account) -> list[str]:
+    """Why a series scores what it scores, in sentences, the most important first."""
+    rarity = f"one in {why.one_in:,.0f} steps of its own past"
+    rarest = f"Rarest is {MEANINGS[why.rarest]}: {rarity}{' or rarer' if why.one_in >= 10**RAREST else ''}."
+    told = [f"What changed: {_listed(why.changed)}." if why.changed else "Nothing about it is rare.", rarest]
+    causes = [(name, left) for name, left in why.without if left <= (1 - NOTICEABLE) * why.score]
+    return told + [
+        f"Were {MEANINGS[name]} as usual, the score would be {left:.2f} instead of {why.score:.2f}."
+        for name, left in causes[:MOST_CAUSES]
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

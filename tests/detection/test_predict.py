@@ -3,7 +3,7 @@ import pytest
 
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.arrays import Floats
-from sidecar.detection.predict import Detector, predict_live, predict_rest, predict_self, settings_for
+from sidecar.detection.predict import MOST_BANDS, Detector, predict_live, predict_rest, predict_self, settings_for
 from sidecar.detection.review import Case
 from sidecar.detection.settings import DAY, HOUR
 from sidecar.detection.watch import FitJob, Watch
@@ -80,7 +80,7 @@ def test_a_live_model_scores_new_values_as_the_loop_will() -> None:
     )
     later = Frame((LABELS,), case.frame.start, STEP, np.concatenate([values, new])[None])
     seen = watch.advance(later).scores.score[0]
-    said = predict_live(case, new, END + len(new) * STEP)
+    said = predict_live(case, new, END + len(new) * STEP, 1.0)
 
     assert said.detector is Detector.LIVE
     assert said.score[1] > 1
@@ -99,7 +99,7 @@ def test_values_may_stand_in_for_those_of_the_series_or_lie_far_off(ago: int) ->
         watch.policy,
     )
     for end in (END - ago * STEP, END + ago * STEP):
-        score = predict_live(case, values[-5:] + 50, end).score
+        score = predict_live(case, values[-5:] + 50, end, 1.0).score
         # Without a past to compare with there is less to say.
         assert (score > (1 if ago < len(values) else 0.5)).all()
 
@@ -162,3 +162,22 @@ def test_the_settings_are_those_of_a_query_with_all_defaults(step: int) -> None:
     assert (
         settings_for(step, 4 * HOUR // step) == schedule_of(QueryConfig(name="x", expr="up", step=step), "UTC").settings
     )
+
+
+def test_a_value_at_the_end_of_its_band_scores_the_threshold() -> None:
+    values, training = daily(), DAYS * DAY // STEP - 50
+    for threshold in (1.0, 1.5):
+        upper = predict_rest(values, training, END, STEP, threshold).upper
+        moved = values.copy()
+        moved[-1] = upper[-1]
+
+        score = predict_rest(moved, training, END, STEP, threshold).score[-1]
+        assert score == pytest.approx(threshold, abs=0.05)
+
+
+def test_bands_are_not_sought_for_too_many_values() -> None:
+    values = daily()
+    said = predict_rest(values, len(values) - MOST_BANDS - 1, END, STEP, 1.0)
+
+    assert np.isnan(said.upper).all()
+    assert np.isfinite(said.score[-1])

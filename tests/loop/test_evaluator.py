@@ -100,6 +100,21 @@ def test_the_series_that_goes_wrong_is_flagged_counted_and_logged() -> None:
     [line] = [line for line in logs if line["event"] == "anomaly"]
     assert (line["instance"], line["value"], line["anomaly_name"]) == ("b", 9.0, "cpu")
     assert line["score"] >= 1
+    assert line["changed"]
+    assert line["one_in"] > 100
+
+
+def test_labels_with_the_names_of_facts_do_no_harm() -> None:
+    odd: LabelSet = (("event", "x"), ("instance", "a"), ("level", "x"), ("score", "x"))
+    samples = {odd: noise(1)}
+    bench = warm(samples)
+    samples[odd][NOW + STEP] = 9.0
+    with capture_logs() as logs:
+        result = bench.evaluate(NOW + STEP)
+
+    assert gauge(result, "anomaly_flag") == {"a": 1}
+    [line] = [line for line in logs if line["event"] == "anomaly"]
+    assert line["score"] > 1
 
 
 def test_a_flood_of_anomalies_is_logged_in_few_lines() -> None:

@@ -43,6 +43,23 @@ def test_a_review_is_what_the_loop_has_published_since_the_model_came_into_use()
     np.testing.assert_array_equal(verdicts.outcome.flag[0, -steps:], flags)
 
 
+def test_a_review_knows_where_flags_were_not_wanted() -> None:
+    samples = {host("a"): noise(1)}
+    bench = Bench(samples, LocalExecutor(), suppress_when="deploy")
+    assert bench.evaluator._suppression is not None
+    deploys = MemorySource({(("job", "node"),): {NOW + STEP: 1.0}})
+    bench.evaluator._suppression._history._source = deploys
+    for at in (NOW, NOW + 1, NOW + 2):
+        bench.evaluate(at)
+    for i in (1, 2):
+        samples[host("a")][NOW + i * STEP] = 9.0
+        bench.evaluate(NOW + i * STEP)
+    case = bench.evaluator.case(exported("a"))
+    assert case is not None
+
+    assert review(case).outcome.flag[0, -2:].tolist() == [False, True]
+
+
 def test_a_series_without_a_model_is_reviewed_without_scores() -> None:
     bench = Bench({host("a"): noise(1, steps=10)}, LocalExecutor())
     bench.evaluate(NOW)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -183,6 +184,30 @@ def test_one_series_in_detail_shows_its_recent_past(cpu: Sidecar) -> None:
     assert points["flag"] == [False] * 9 + [True]
     assert points["expected"][-1] == pytest.approx(0.3, abs=0.1)
     assert (body["alarm"], body["reason"]) == ("firing", "exceeded")
+    assert points["lower"][-1] < points["expected"][-1] < points["upper"][-1] < 30
+    assert body["explanation"]["changed"][0] in {"level", "trend", "spread"}
+    assert body["explanation"]["features"][0]["score_without"] <= points["score"][-1]
+    assert len(body["explanation"]["sentences"]) >= 2
+
+
+@pytest.mark.parametrize(("banded", "known"), [(0, 0), (1, 1), (5, 5), (200, 19)])
+def test_so_many_steps_get_a_band_as_are_asked_for(cpu: Sidecar, banded: int, known: int) -> None:
+    labels = exported((("pod", "b"),), "cpu", {})
+    cpu.cases[labels] = case(labels, newest=0.3)
+    points = detail(cpu, "b", points=20, bands=banded)["points"]
+
+    assert sum(value is not None for value in points["lower"]) == known
+    assert (points["upper"][-1] is not None) == bool(banded)
+
+
+@pytest.mark.parametrize("direction", ["above", "below"])
+def test_the_side_that_does_not_count_has_no_end(cpu: Sidecar, direction: str) -> None:
+    labels = exported((("pod", "b"),), "cpu", {})
+    some = case(labels)
+    cpu.cases[labels] = replace(some, policy=replace(some.policy, direction=direction))
+    points = detail(cpu, "b")["points"]
+
+    assert (points["lower"][-1] is None, points["upper"][-1] is None) == (direction == "above", direction == "below")
 
 
 def test_a_series_without_a_model_shows_its_values_only(cpu: Sidecar) -> None:

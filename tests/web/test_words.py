@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from sidecar.detection.account import Account
+from sidecar.detection.features import NAMES
 from sidecar.export.snapshot import QueryResult, SeriesTable, State
 from sidecar.web.listing import Row
-from sidecar.web.words import duration, finding, quantity
+from sidecar.web.words import MEANINGS, duration, finding, quantity, reasons
 
 AT = 1_700_000_000
 
@@ -63,3 +65,28 @@ def row(score: float, flag: float, since: float = np.nan) -> Row:
 )
 def test_a_finding_says_how_things_are(shown: Row, text: str) -> None:
     assert finding(shown, "ratio") == text
+
+
+def test_reasons_tell_what_changed_how_rare_it_is_and_what_carries_it() -> None:
+    left = (("drift", 0.9), ("spread", 1.9), ("value", 2.0))
+    why = Account(score=2.0, without=left, changed=("trend", "level"), rarest="drift", one_in=2000)
+
+    assert reasons(why) == [
+        "What changed: trend and level.",
+        "Rarest is the mean of the last half hour against that of other days: one in 2,000 steps of its own past.",
+        f"Were {MEANINGS['drift']} as usual, the score would be 0.90 instead of 2.00.",
+        "Were how it varies over the last 100 minutes as usual, the score would be 1.90 instead of 2.00.",
+    ]
+
+
+def test_an_ordinary_step_has_nothing_rare() -> None:
+    why = Account(score=0.5, without=(("value", 0.5),), changed=(), rarest="value", one_in=1e6)
+
+    assert reasons(why) == [
+        "Nothing about it is rare.",
+        "Rarest is the value itself: one in 1,000,000 steps of its own past or rarer.",
+    ]
+
+
+def test_every_feature_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(NAMES)

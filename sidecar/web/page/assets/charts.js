@@ -66,7 +66,8 @@ const Charts = (() => {
 
   function value(place, points, size) {
     const line = (label, name, more) => ({ label, stroke: colour(name), width: 1, points: { show: false }, ...more });
-    const edge = { stroke: "transparent" };
+    // The band is known for some of the steps.
+    const edge = { stroke: "transparent", spanGaps: true };
     const series = [
       line("upper", "band", edge),
       line("lower", "band", edge),

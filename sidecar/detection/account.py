@@ -1,0 +1,69 @@
+"""An explanation in the terms people ask in: what changed, what carries the score, how rare it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sidecar.detection.arrays import Floats
+from sidecar.detection.detector import Models, Scores
+from sidecar.detection.explain import FEATURES, explain
+from sidecar.detection.settings import Settings
+
+ASPECTS = {
+    "level": ("value", "relative"),
+    "time of day": ("seasonal", "nearest"),
+    "trend": ("drift", "lowest"),
+    "spread": ("spread", "nearest_spread"),
+}
+"""What of a series the features look at: its value, what it is at that time, the last half hour, how it varies."""
+
+ODD = 2.0
+"""Rarity from which on a feature is named: as rare as one in a hundred."""
+
+RAREST = 6.0
+"""Decimal logarithm of the most steps an event is said to be one in: beyond, a tail only tells how far off it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Why one series scores what it scores at its newest step.
+
+    Attributes:
+        score: the score.
+        without: the score that would be left if a feature were as usual, by its name, the lowest first.
+        changed: which of `ASPECTS` changed, the rarest change first.
+        rarest: the feature that is rarest.
+        one_in: it is as rare as one in so many steps of the series' past, a million at most.
+    """
+
+    score: float
+    without: tuple[tuple[str, float], ...]
+    changed: tuple[str, ...]
+    rarest: str
+    one_in: float
+
+
+def accounts(models: Models, scores: Scores, settings: Settings) -> list[Account | None]:
+    """Why the newest column of `scores` is as it is, a model and an account per row; None where it has no score."""
+    told, rarity = explain(models, scores, settings), scores.rarity[:, :, -1]
+    return [
+        None if np.isnan(score) else _account(score, told.without[row], rarity[row])
+        for row, score in enumerate(scores.score[:, -1].tolist())
+    ]
+
+
+def _account(score: float, without: Floats, rarity: Floats) -> Account:
+    rarities = dict(zip(FEATURES, rarity.tolist(), strict=True))
+    rarest = max(rarities, key=rarities.__getitem__)
+    left = sorted(zip(FEATURES, without.tolist(), strict=True), key=lambda each: each[1])
+    return Account(score, tuple(left), changes(rarities), rarest, 10.0 ** min(rarities[rarest], RAREST))
+
+
+def changes(rarities: Mapping[str, float]) -> tuple[str, ...]:
+    """Which of `ASPECTS` changed, given the rarity of each feature; the rarest change first."""
+    most = {aspect: max(rarities[name] for name in names) for aspect, names in ASPECTS.items()}
+    if rarities["value"] >= ODD:
+        del most["time of day"]  # it would be odd at any time
+    odd = [aspect for aspect, rarity in most.items() if rarity >= ODD]
+    return tuple(sorted(odd, key=most.__getitem__, reverse=True))
