@@ -80,7 +80,7 @@ def test_every_answer_carries_the_security_headers(sidecar: Sidecar, tmp_path: P
         for path in PATHS:
             found = httpx.get(url + path).headers
             assert {name: found[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
-        assert "script-src" not in httpx.get(url).headers["content-security-policy"]
+        assert "script-src 'self';" in httpx.get(url).headers["content-security-policy"]
     with serving(sidecar, Access(web_config(tmp_path, http_server_config={"headers": headers}))) as url:
         assert dict(httpx.get(url).headers).items() >= {name.lower(): text for name, text in headers.items()}.items()
 
