@@ -49,7 +49,7 @@ class Alarm(Section):
     """When scores become a flag, and when the flag goes."""
 
     confirm: Confirmation = Field(default=Confirm(1, 1), examples=["2 of 3"])
-    exit: Number = Field(default=0.7, gt=0, le=1, examples=["0.7"])
+    exit: Number = Field(default=0.8, gt=0, le=1, examples=["0.8"])
     hold: Duration = Field(default=2 * HOUR, examples=["2h"])
 
 
