@@ -98,7 +98,19 @@ class Replayer:
                 for job in jobs:
                     watch.install(job, job.run())
             frame = filled(tape.window(column, following), self.missing)
-            yield watch.advance(frame, np.isin(frame.times, series.suppressed)[None])
+            was_on = bool(watch.series.flagged[0])
+            yield with_onset(watch.advance(frame, np.isin(frame.times, series.suppressed)[None]), was_on=was_on)
+
+
+def with_onset(verdicts: Verdicts, *, was_on: bool) -> Verdicts:
+    """Makes `detection` say, in place, that an alert starts where the flag turns on at a change of models.
+
+    The new model may have raised an alarm at an earlier step, on which none was; and one that was on does not start.
+    """
+    flag, detection = verdicts.outcome.flag[0, 0], verdicts.outcome.detection
+    if flag and (detection[0, 0] >= 1) == was_on:
+        detection[0, 0] = 0.0 if was_on else 1.0
+    return verdicts
 
 
 @dataclass(frozen=True, slots=True)
