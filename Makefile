@@ -47,7 +47,7 @@ clean:  ## remove what the targets made
 	rm -rf $(VENV) .cache .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 system-packages:
-	@scripts/system-packages.sh prometheus:prometheus promtool:prometheus alertmanager:prometheus-alertmanager node_exporter:prometheus-node-exporter npm:npm \
+	@scripts/system-packages.sh prometheus:prometheus promtool:prometheus alertmanager:prometheus-alertmanager node_exporter:prometheus-node-exporter npm:npm chromium:chromium chromedriver:chromium-driver \
 		debootstrap:debootstrap buildah:buildah podman:podman runc:runc
 
 test-binaries: $(DEV_READY)

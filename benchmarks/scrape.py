@@ -27,7 +27,8 @@ from sidecar.export.snapshot import GAUGES, QueryResult, SeriesTable, State
 from sidecar.export.telemetry import ResultsCollector, Telemetry, register_process_metrics
 from sidecar.export.text import Format
 from sidecar.prometheus.frame import LabelSet
-from sidecar.web.app import Backend, create_app
+from sidecar.web.app import create_app
+from sidecar.web.backend import Backend
 from sidecar.web.server import HttpServer
 
 SEED = 20
@@ -94,7 +95,10 @@ def over_http(exposition: Exposition, board: Board, encoding: str, runs: int) ->
         clock=lambda: AT,
         not_ready=lambda: None,
         config=str,
+        queries=dict,
+        case=lambda _query, _labels: None,
         reload=lambda: None,
+        telemetry=Telemetry(CollectorRegistry(), "0"),
     )
     server = HttpServer(create_app(backend, version="0"), "127.0.0.1:0")
     server.start()

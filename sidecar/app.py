@@ -12,6 +12,7 @@ from sidecar import __version__
 from sidecar.config.problems import ConfigError
 from sidecar.config.redact import redacted
 from sidecar.config.schema import Config, PrometheusConfig, QueryConfig
+from sidecar.detection.review import Case
 from sidecar.export.board import Board
 from sidecar.export.exposition import Exposition
 from sidecar.export.telemetry import ResultsCollector, Telemetry, register_process_metrics
@@ -19,7 +20,9 @@ from sidecar.loop.clock import Clock, Slots
 from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.loop.scheduler import QueryLoop, Scheduler
 from sidecar.prometheus.client import PrometheusClient
-from sidecar.web.app import Backend, create_app
+from sidecar.prometheus.frame import LabelSet
+from sidecar.web.app import create_app
+from sidecar.web.backend import Backend
 from sidecar.web.server import HttpServer
 
 log = structlog.get_logger()
@@ -72,7 +75,10 @@ class Sidecar:
             clock=clock.now,
             not_ready=self.not_ready,
             config=lambda: redacted(self._config),
+            queries=lambda: {query.name: query for query in self._config.queries},
+            case=self._case,
             reload=self.reload,
+            telemetry=self._telemetry,
         )
         self.server = HttpServer(
             create_app(
@@ -121,6 +127,10 @@ class Sidecar:
             self._client.close()
         self._scheduler.stop(STOP_SECONDS)
         self.server.stop()
+
+    def _case(self, query: str, labels: LabelSet) -> Case | None:
+        loop = self._scheduler.loops.get(query)
+        return loop.evaluator.case(labels) if loop else None
 
     def _apply(self, config: Config) -> None:
         """Changes over to a configuration: queries that are the same in it go on undisturbed."""

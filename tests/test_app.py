@@ -98,6 +98,27 @@ def test_it_is_not_ready_before_every_query_was_attempted_and_ready_though_prome
         assert "node_cpu" in get(sidecar, "/").text
 
 
+def test_the_api_works_while_prometheus_is_away(clock: ManualClock) -> None:
+    with serve_source(clock.now, EPOCH) as url, running(lambda: parse(config_text(url), "demo", {}), clock) as sidecar:
+        until(lambda: bool(sidecar.board.snapshot.results))
+        for _ in range(3):
+            tick(sidecar, clock)
+        away = sidecar._client
+        assert away is not None
+        away.close()
+        clock.time += STEP
+        until(lambda: bool(sidecar.board.snapshot.failures))
+        [query] = get(sidecar, "/api/v1/queries").json()["queries"]
+        page = get(sidecar, "/api/v1/series").json()
+        detail = get(sidecar, f"/api/v1/series/{page['series'][0]['id']}").json()
+        predicted = httpx.post(url_of(sidecar, "/predict"), json={"values": [1.0] * 25}, timeout=10)
+
+        assert query["health"].startswith("failing: ")
+        assert page["total"] == 8
+        assert detail["points"]["time"][-1] == EPOCH + 3 * STEP
+        assert predicted.status_code == 200
+
+
 def test_a_reload_keeps_what_is_the_same_and_drops_what_is_gone(source: str, clock: ManualClock) -> None:
     text = config_text(source)
     texts = [text, text + SECOND, text.replace("fit_every: 1d", "fit_every: 6h")]

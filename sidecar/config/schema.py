@@ -60,6 +60,10 @@ class MinDeviation(Section):
     relative: Number = Field(default=0.0, ge=0, examples=["0.2"])
 
 
+def _longest_useful_window(settings: dict[str, Any]) -> int:
+    return min(28 * DAY, 20_160 * int(settings.get("step", MINUTE)))
+
+
 def _shortest_history(settings: dict[str, Any]) -> int:
     return max(4 * HOUR, WARM_UP_STEPS * int(settings.get("step", 0)))
 
@@ -68,7 +72,7 @@ class Timing(Section):
     """The durations of a query, which must fit each other."""
 
     step: Period = Field(default=5 * MINUTE, examples=["5m"])
-    fit_window: Period = Field(default=7 * DAY, examples=["7d"])
+    fit_window: Period = Field(default_factory=_longest_useful_window, examples=["28d"])
     fit_every: Period = Field(default=6 * HOUR, examples=["6h"])
     min_history: Period = Field(default_factory=_shortest_history, examples=["4h"])
 

@@ -8,14 +8,16 @@ from sidecar.detection.settings import DAY, Settings
 
 MAGNITUDE = [NAMES.index(name) for name in ("value", "seasonal", "relative")]
 """How far off the newest value is: odd in itself, for its time of day and for its level, all three."""
-SHAPE = [NAMES.index(name) for name in ("nearest", "drift", "spread", "nearest_spread")]
+SHAPE = [NAMES.index(name) for name in ("nearest", "drift", "spread", "nearest_spread", "lowest")]
 """How unlike other days the last minutes to hours are."""
 
-MAGNITUDE_BAR, SHAPE_BAR = 2.2, 1.7
+MAGNITUDE_BAR, SHAPE_BAR = 1.8, 1.4
 """Combined rarities at which a budget of one alarm in thirty days is kept to, with 24 tests a day."""
 MAGNITUDE_ROWS, SHAPE_ROWS = 300, 750
 """Training rows from which on a tail is trusted in full: windows overlap, so shapes need more of them."""
 PEEL_BAR = 2.5
+USUAL_RARITY = float(np.log10(2))
+"""Rarity of the middle: half of all columns are as unusual."""
 
 
 def ratio(rarity: Floats, rows: Floats, settings: Settings) -> Floats:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sidecar.detection import calibration, combination, forest
-from sidecar.detection.arrays import Bools, Floats, Seeds
+from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
 from sidecar.detection.features import LOGARITHMIC, NAMES, TINY, features, median
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
@@ -21,9 +21,11 @@ GROUPS = 64
 KNOTS = GROUPS + 2 * len(forest.OUTER)
 SUBSAMPLE_SHARE, SUBSAMPLE_LEAST, SUBSAMPLE_MOST = 0.1, 16, 256
 TAIL_SHARE = 0.02
+BELIEF, QUARTILE_OF_NORMAL = 0.5, 0.6745
+"""Rarity per standard deviation at most, and the third quartile of the standard normal distribution."""
 LEAST_ROWS = 20
 """Training values below which a feature says nothing."""
-NOISE = 1e-6
+NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
 FARTHEST = 2.0**16
 """Distance, in half ranges of a feature, past which nothing gets any rarer: a bound for series that were constant."""
@@ -44,7 +46,7 @@ class Models(Rows):
         centre: (S, F).
         scale: (S, F).
         unit: (S,) the spread of the values.
-        rows: (S,) buckets that the model was fitted on.
+        rows: (S,) buckets since the first sample that the model knows.
         left_out: (S,) share of the values that were too odd to be learnt from.
         adopted: (S,) True where there were so many of them that they were learnt from all the same.
         usual: (S,) the middle of the scores of the series' own past, 1 being the threshold.
@@ -124,12 +126,29 @@ def fit_chunk(values: Floats, end: int, settings: Settings) -> Models:
     magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))
     unit = np.maximum(ordinary_spread(values), NOISE * magnitude)
     found = features(values, at, end, unit, settings)
+    age = ages(values)
+    found = np.where(with_past(at, age, values.shape[1], settings)[:, None], found, np.nan)
     logarithmic = np.isin(NAMES, LOGARITHMIC)
     noise = np.maximum(NOISE * np.where(logarithmic, 1.0, magnitude[:, None]), TINY)
     models = tables(found, noise, combination.too_odd(settings))
-    models = replace(models, unit=unit, fitted=models.fitted & well_known(values, settings))
+    models = replace(models, unit=unit, rows=age / settings.bucket, fitted=models.fitted & well_known(values, settings))
     scores = combination.ratio(rarities(models, found), models.rows, settings)
     return replace(models, usual=np.nan_to_num(median(np.where(any_value(found), scores, np.nan)[:, :, None])[:, 0]))
+
+
+def ages(values: Floats) -> Ints:
+    """Columns (S,) from the first sample to the end, 0 where there is none."""
+    present = ~np.isnan(values)
+    return np.where(present.any(axis=1), values.shape[1] - np.argmax(present, axis=1), 0)
+
+
+def with_past(at: Ints, age: Ints, width: int, settings: Settings) -> Bools:
+    """(S, n): columns to learn from: behind the first week or, in younger series, the first quarter.
+
+    Before, features look back on less than they will, and would teach a wider normal.
+    """
+    skipped = np.minimum(age // 4, settings.days_back * settings.day_steps)
+    return np.asarray(at >= (width - age + skipped)[:, None])
 
 
 def ordinary_spread(values: Floats) -> Floats:
@@ -151,7 +170,7 @@ def well_known(values: Floats, settings: Settings) -> Bools:
 
 
 def tables(found: Floats, noise: Floats, too_odd: float) -> Models:
-    """Models of features (S, F, N), without `unit` and `usual`; a range below `noise` (S, F) is none.
+    """Models of features (S, F, N), without `unit`, `rows` and `usual`; a range below `noise` (S, F) is none.
 
     Values rarer than `too_odd` are left out of the next round, unless they are too many: then they are the new normal.
     """
@@ -159,6 +178,7 @@ def tables(found: Floats, noise: Floats, too_odd: float) -> Models:
     sample = forest.thin(found.reshape(s * f, n), GROUPS, noise.reshape(s * f))
     count = sample.weight.sum(axis=1)
     adopted = np.zeros(s * f, dtype=np.bool_)
+    width = quartile_width(found).reshape(s * f)
     rarity, slope = calibrated(sample)
     for _ in range(PEELS):
         kept = sample.weight * (rarity[:, len(forest.OUTER) : -len(forest.OUTER)] <= too_odd)
@@ -168,6 +188,7 @@ def tables(found: Floats, noise: Floats, too_odd: float) -> Models:
         rarity, slope = calibrated(sample)
     ends = forest.OUTER
     at = np.concatenate([sample.at[:, :1] - ends[::-1], sample.at, sample.at[:, -1:] + ends], axis=1)
+    rarity = np.minimum(rarity, believable(at * sample.scale[:, None], width))
     enough = count >= LEAST_ROWS
     value = NAMES.index("value")
     return Models(
@@ -177,12 +198,29 @@ def tables(found: Floats, noise: Floats, too_odd: float) -> Models:
         centre=sample.centre.reshape(s, f),
         scale=sample.scale.reshape(s, f),
         unit=np.zeros(s),
-        rows=count.reshape(s, f)[:, value],
+        rows=np.zeros(s),
         left_out=(1 - sample.weight.sum(axis=1) / np.maximum(count, 1)).reshape(s, f)[:, value],
         adopted=adopted.reshape(s, f)[:, value],
         usual=np.zeros(s),
         fitted=enough.reshape(s, f)[:, value],
     )
+
+
+def quartile_width(found: Floats) -> Floats:
+    """Half the distance (S, F) of the quartiles of features (S, F, N)."""
+    ordered = np.sort(found, axis=2)
+    count = np.count_nonzero(~np.isnan(found), axis=2)[:, :, None]
+    low, high = (np.take_along_axis(ordered, np.maximum(count - 1, 0) * part // 4, axis=2) for part in (1, 3))
+    return np.nan_to_num((high - low)[:, :, 0]) / 2
+
+
+def believable(distance: Floats, width: Floats) -> Floats:
+    """The rarity (B, K) that values so far from the middle can have, `width` (B,) being half the quartiles' distance.
+
+    Whatever the sample says: one in a hundred needs four, one in a thousand six standard deviations of normal noise.
+    """
+    sigma = width[:, None] / QUARTILE_OF_NORMAL
+    return np.where(sigma > 0, BELIEF * np.abs(distance) / np.where(sigma > 0, sigma, 1.0), np.inf)
 
 
 def calibrated(sample: forest.Sample) -> tuple[Floats, Floats]:

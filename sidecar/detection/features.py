@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sidecar.detection.arrays import Floats, Ints
 from sidecar.detection.settings import DAY, HOUR, MINUTE, Settings
 
-NAMES = ("value", "seasonal", "relative", "nearest", "drift", "spread", "nearest_spread")
+NAMES = ("value", "seasonal", "relative", "nearest", "drift", "spread", "nearest_spread", "lowest")
 """In the unit of the series:
 value: the value itself;
 seasonal: its distance from the middle of the same time of day on the last days;
@@ -21,7 +21,8 @@ relative: logarithm of its ratio to the middle of the last day, with the sign of
 nearest: its distance from the nearest value about the same time of day on any of the last days;
 drift: the mean of the last 25 minutes, against the middle of the same on the last days;
 spread: logarithm of the standard deviation over the last 100 minutes;
-nearest_spread: distance of that standard deviation from the nearest about the same time of day on the last days.
+nearest_spread: distance of that standard deviation from the nearest about the same time of day on the last days;
+lowest: the least value of the last 25 minutes.
 """
 SEASONAL_DAYS = 5
 LEVEL_STRIDE = 30 * MINUTE
@@ -39,67 +40,86 @@ def features(values: Floats, at: Ints, end: int, unit: Floats, settings: Setting
     """
     smooth = trailing_mean(values, settings.bucket)
     least = np.maximum(LEAST_SPREAD * unit, TINY)[:, None]
-    now, deviation = smooth[:, at], window_spread(smooth, settings.long_steps, settings.bucket)
-    short = window_mean(smooth, settings.short_steps, settings.bucket)
     days = days_ago(end - (values.shape[1] - 1 - at) * settings.step, settings)
-    same_time = at - days[:SEASONAL_DAYS]
     slack = np.arange(-settings.slack_steps, settings.slack_steps + 1, settings.bucket)
-    about_that_time = at - days[:, None, :] + slack[:, None]
+    same_time = at - days[:SEASONAL_DAYS]
+    about_that_time = (at - days[:, None, :] + slack[:, None]).reshape(-1, len(at))
+    now = smooth[:, at]
+    short = Means(smooth, settings.short_steps, settings.bucket, [at, same_time, day_before(at, settings)])
+    deviation = Deviations(smooth, settings.long_steps, settings.bucket, [at, about_that_time])
     found = np.stack(
         [
             now,
             now - median(back(smooth, same_time)),
-            relative(now, level(short, at, settings), least),
-            nearest(smooth, at, about_that_time),
-            short[:, at] - median(back(short, same_time)),
-            np.log(np.maximum(deviation[:, at], least)),
-            nearest(deviation, at, about_that_time),
+            relative(now, median(short.at(day_before(at, settings))), least),
+            nearest(now, back(smooth, about_that_time)),
+            short.at(at) - median(short.at(same_time)),
+            np.log(np.maximum(deviation.at(at), least)),
+            nearest(deviation.at(at), deviation.at(about_that_time)),
+            np.fmin.reduce(back(smooth, at - np.arange(0, settings.short_steps, settings.bucket)[:, None]), axis=1),
         ],
         axis=1,
     )
     return np.where(np.isnan(values[:, None, at]), np.nan, found)
 
 
-def nearest(values: Floats, at: Ints, others: Ints) -> Floats:
-    """Distance (S, n) of the columns `at` (n,) from the nearest of the columns `others` (days, L, n)."""
-    others = others.reshape(-1, len(at))
-    closest = np.full((len(values), len(at)), np.nan)
-    for index in others:
-        closest = np.fmin(closest, np.abs(values[:, at] - back(values, index)))
-    return closest
+class Means:
+    """Means of the present ones of every `bucket`-th column over the last `steps`, at the columns that are asked for.
+
+    Scoring one column needs a hundred of them, fitting needs nearly all: so they are computed where needed, once.
+    """
+
+    def __init__(self, smooth: Floats, steps: int, bucket: int, wanted: list[Ints]) -> None:
+        self.columns = np.unique(np.concatenate([columns.ravel() for columns in wanted]))
+        self.ago = np.arange(0, steps, bucket)
+        self.values = self.over(smooth)
+
+    def over(self, smooth: Floats) -> Floats:
+        """The statistic (S, columns)."""
+        return self.mean(smooth, 1)
+
+    def mean(self, smooth: Floats, least: int, around: Floats | None = None) -> Floats:
+        """Mean of the values, or of their squared distances from `around`; NaN where fewer than `least` are there."""
+        total = np.zeros((len(smooth), len(self.columns)))
+        present = np.zeros_like(total)
+        for ago in self.ago:
+            earlier = back(smooth, self.columns - ago)
+            known = ~np.isnan(earlier)
+            total += np.where(known, earlier if around is None else (earlier - around) ** 2, 0.0)
+            present += known
+        return np.where(present >= least, total / np.maximum(present, 1), np.nan)
+
+    def at(self, columns: Ints) -> Floats:
+        """The statistic (S, ...) at columns (...) that were asked for, NaN before the first."""
+        found = self.values[:, np.searchsorted(self.columns, columns)]
+        return np.where(columns >= 0, found, np.nan)
 
 
-def level(short: Floats, at: Ints, settings: Settings) -> Floats:
-    """Middle (S, n) of the day before each column, from short means at every half hour."""
+class Deviations(Means):
+    """Standard deviations instead, NaN where fewer than two values are present."""
+
+    def over(self, smooth: Floats) -> Floats:
+        """The statistic (S, columns)."""
+        return np.asarray(np.sqrt(self.mean(smooth, 2, self.mean(smooth, 1))))
+
+
+def nearest(now: Floats, others: Floats) -> Floats:
+    """Distance (S, n) of `now` (S, n) from the nearest of `others` (S, L, n); NaN where there is none."""
+    if not others.shape[1]:
+        return np.full_like(now, np.nan)
+    return np.asarray(np.fmin.reduce(np.abs(now[:, None] - others), axis=1))
+
+
+def day_before(at: Ints, settings: Settings) -> Ints:
+    """Columns (L, n) at every half hour of the day before each of `at` (n,)."""
     stride = settings.bucket * max(1, LEVEL_STRIDE // (settings.step * settings.bucket))
     reach = min(settings.day_steps, settings.fit_steps)
-    return median(back(short, at - np.arange(settings.bucket, reach + settings.bucket, stride)[:, None]))
+    return np.asarray(at - np.arange(settings.bucket, reach + settings.bucket, stride)[:, None])
 
 
 def relative(now: Floats, usual: Floats, least: Floats) -> Floats:
     """log(1 + |now| / |usual|), with the sign of `now`."""
     return np.asarray(np.sign(now) * np.log1p(np.abs(now) / np.maximum(np.abs(usual), least)))
-
-
-def window_mean(smooth: Floats, steps: int, bucket: int) -> Floats:
-    """Mean (S, T) of the present ones of every `bucket`-th column over the last `steps` ones."""
-    total, present = np.zeros_like(smooth), np.zeros_like(smooth)
-    for ago in range(0, min(steps, smooth.shape[1]), bucket):
-        earlier = smooth[:, : smooth.shape[1] - ago]
-        total[:, ago:] += np.nan_to_num(earlier)
-        present[:, ago:] += ~np.isnan(earlier)
-    return np.where(present > 0, total / np.maximum(present, 1), np.nan)
-
-
-def window_spread(smooth: Floats, steps: int, bucket: int) -> Floats:
-    """Standard deviation (S, T) of what `window_mean` is the mean of; NaN where fewer than two are present."""
-    mean = window_mean(smooth, steps, bucket)
-    total, present = np.zeros_like(smooth), np.zeros_like(smooth)
-    for ago in range(0, min(steps, smooth.shape[1]), bucket):
-        earlier = smooth[:, : smooth.shape[1] - ago]
-        total[:, ago:] += np.nan_to_num((earlier - mean[:, ago:]) ** 2)
-        present[:, ago:] += ~np.isnan(earlier)
-    return np.where(present > 1, np.sqrt(total / np.maximum(present, 1)), np.nan)
 
 
 def trailing_mean(values: Floats, columns: int) -> Floats:

@@ -63,6 +63,7 @@ class QueryResult:
         series: the scored series.
         states: number of series by state, every state present.
         dropped: number of series left out, by reason.
+        unscored: why each series that is present and not scored is not, by its exported label set.
     """
 
     name: str
@@ -71,6 +72,7 @@ class QueryResult:
     series: SeriesTable
     states: Mapping[State, int]
     dropped: Mapping[str, int]
+    unscored: Mapping[LabelSet, State] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,15 @@ class Snapshot:
     def live(self, now: float) -> tuple[QueryResult, ...]:
         """The results that have not expired, in the order of the configuration."""
         return tuple(self.results[name] for name in self.queries if self.is_live(name, now))
+
+    def problem(self, name: str, now: float) -> str | None:
+        """Why the query has no current results, or may soon have none; None if all is well."""
+        failure = self.failures.get(name)
+        if failure:
+            return f"failing: {failure.reason}"
+        if name not in self.results:
+            return "not evaluated yet"
+        return None if self.is_live(name, now) else "stale: the last result has expired"
 
     def states(self, name: str, now: float) -> Mapping[State, int]:
         """Number of series of the query by state; what was `ok` is `stale` once the result has expired."""

@@ -1,6 +1,7 @@
 """One pass of one query at one instant: fetch, fit what is due, score, publish."""
 
 import dataclasses
+import threading
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Reason
+from sidecar.detection.arrays import Bools
 from sidecar.detection.missing import filled
+from sidecar.detection.review import Case
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.watch import Verdicts, Watch
 from sidecar.export.board import Board
@@ -19,10 +22,11 @@ from sidecar.export.labels import Exporter, ExportError
 from sidecar.export.snapshot import Failure, QueryResult
 from sidecar.export.telemetry import Telemetry
 from sidecar.loop.fitting import FitDesk
-from sidecar.loop.results import count_states, newly_flagged, series_table
+from sidecar.loop.inspection import LettingGo, case_of
+from sidecar.loop.results import newly_flagged, rows_by_state, series_table, unscored
 from sidecar.loop.suppression import Suppression
 from sidecar.loop.terms import policy_of, schedule_of
-from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.history import Advance, History
 from sidecar.prometheus.source import (
     BadAnswerError,
@@ -74,15 +78,19 @@ class Evaluator:
         self.name = query.name
         self._step = query.step
         self._offset = offset
+        # Held whenever history or watch may change; what is read under it is consistent.
+        self._lock = threading.Lock()
+        source = LettingGo(around.source, self._lock)
         self._history = History(
-            around.source,
+            source,
             query.expr,
             query.step,
             schedule.lookback,
             query.max_series,
             min_samples=schedule.settings.min_steps,
         )
-        self._suppression = suppression_of(query, schedule, around.source)
+        self._suppression = suppression_of(query, schedule, source)
+        self._suppressed: Bools | None = None
         self._missing = query.missing.value
         self._watch = Watch(schedule, policy_of(query))
         self._desk = FitDesk(around.executor, query.name, around.telemetry)
@@ -98,7 +106,8 @@ class Evaluator:
         started = time.perf_counter()
         self._telemetry.evaluations.labels(self.name).inc()
         try:
-            result = self._evaluate(at)
+            with self._lock:
+                result = self._evaluate(at)
         except (PrometheusError, ExportError) as error:
             self._fail(at, error)
         except Exception as error:  # noqa: BLE001 the loop must outlive any defect of ours, and tell of it
@@ -109,6 +118,20 @@ class Evaluator:
                 self._board.publish(result)
                 self._published = result
         self._telemetry.evaluation_duration_seconds.labels(self.name).observe(time.perf_counter() - started)
+
+    def case(self, labels: LabelSet) -> Case | None:
+        """What is known of a series, by its exported labels, for any thread; None where it is not watched."""
+        with self._lock:
+            sources, frame = self._watch.labels, self._history.frame
+            try:
+                exported = self._export(sources)
+            except ExportError:  # the evaluation has told of it
+                return None
+            if frame is None or labels not in exported:
+                return None
+            row = exported.index(labels)
+            suppressed = None if self._suppressed is None else self._suppressed[row]
+            return case_of(row, frame, self._missing, self._watch, suppressed)
 
     def close(self) -> None:
         """Publishes nothing more and drops the fits that have not begun."""
@@ -124,9 +147,9 @@ class Evaluator:
         self._desk.send(self._watch.due(frame))
         if self._published is not None and not self._watch.has_news(frame):
             return dataclasses.replace(self._published, at=at)
-        suppressed = self._suppression.mask(frame) if self._suppression else None
+        self._suppressed = self._suppression.mask(frame) if self._suppression else None
         before = self._watch.series.flagged.copy()
-        verdicts = self._watch.advance(frame, suppressed)
+        verdicts = self._watch.advance(frame, self._suppressed)
         self._count_suppressed(verdicts)
         self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._step))
         return self._result(at, advance, verdicts)
@@ -168,13 +191,15 @@ class Evaluator:
 
     def _result(self, at: float, advance: Advance, verdicts: Verdicts) -> QueryResult:
         labels = self._export(advance.frame.labels)
+        rows = rows_by_state(verdicts, advance.present, self._watch.series.failed)
         return QueryResult(
             name=self.name,
             at=at,
             sample_time=int(verdicts.times[-1]),
             series=series_table(labels, verdicts),
-            states=count_states(verdicts, advance.present, self._watch.series.failed),
+            states={state: len(which) for state, which in rows.items()},
             dropped={"max_series": advance.dropped},
+            unscored=unscored(labels, rows, verdicts),
         )
 
     def _fail(self, at: float, error: Exception) -> None:

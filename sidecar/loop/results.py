@@ -11,8 +11,10 @@ from sidecar.export.snapshot import SeriesTable, State
 from sidecar.prometheus.frame import LabelSet
 
 
-def count_states(verdicts: Verdicts, present: NDArray[np.bool_], failed: NDArray[np.bool_]) -> Mapping[State, int]:
-    """Number of series in each state at the newest step; a series that has vanished is in none.
+def rows_by_state(
+    verdicts: Verdicts, present: NDArray[np.bool_], failed: NDArray[np.bool_]
+) -> Mapping[State, NDArray[np.intp]]:
+    """The series in each state at the newest step; a series that has vanished is in none.
 
     Args:
         verdicts: on the newest steps.
@@ -22,12 +24,21 @@ def count_states(verdicts: Verdicts, present: NDArray[np.bool_], failed: NDArray
     scored = ~np.isnan(verdicts.scores.score[:, -1])
     known = ~np.isnan(verdicts.values[:, -1])
     return {
-        State.OK: int(scored.sum()),
-        State.WARMING: int((known & ~scored & ~failed).sum()),
-        State.NO_DATA: int((present & ~known).sum()),
-        State.STALE: 0,
-        State.ERROR: int((known & ~scored & failed).sum()),
+        State.OK: np.flatnonzero(scored),
+        State.WARMING: np.flatnonzero(known & ~scored & ~failed),
+        State.NO_DATA: np.flatnonzero(present & ~known),
+        State.STALE: np.empty(0, np.intp),
+        State.ERROR: np.flatnonzero(known & ~scored & failed),
     }
+
+
+def unscored(
+    labels: tuple[LabelSet, ...], rows: Mapping[State, NDArray[np.intp]], verdicts: Verdicts
+) -> Mapping[LabelSet, State]:
+    """Why each series that is not in the table is not; `labels` are the exported label sets of all rows."""
+    vanished = verdicts.outcome.reason[:, -1] == Reason.VANISHED
+    left = [(state, which[~vanished[which]]) for state, which in rows.items() if state is not State.OK]
+    return {labels[row]: state for state, which in left for row in which.tolist()}
 
 
 def newly_flagged(verdicts: Verdicts, before: NDArray[np.bool_], step: int) -> NDArray[np.intp]:

@@ -96,6 +96,11 @@ class History:
         self._partial: int | None = None  # first step that was answered with warnings, until it is without
         self._dropped = 0
 
+    @property
+    def frame(self) -> Frame | None:
+        """The lookback as it is, in the middle of an advance too; None before the first."""
+        return self._window.frame() if self._window else None
+
     def advance(self, at: int) -> Advance:
         """Bring the lookback to the newest whole step at or before `at`, unix seconds.
 

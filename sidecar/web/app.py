@@ -1,39 +1,36 @@
 """The routes: each turns a request into a response and decides nothing."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
-from sidecar.export.exposition import Exposition
-from sidecar.export.snapshot import Snapshot
+from sidecar.export.text import Format
+from sidecar.web.api import serve_api
+from sidecar.web.backend import Backend
+from sidecar.web.errors import answer_refusals
 from sidecar.web.negotiation import accepts_gzip, exposition_format
-from sidecar.web.page import status_page
+from sidecar.web.pages import serve_pages
+from sidecar.web.predict import serve_predict
+from sidecar.web.routes import readable
 
-_Endpoint = TypeVar("_Endpoint", bound=Callable[..., object])
+DESCRIPTION = """\
+Finds anomalies in Prometheus metrics without labels. A score of 1 is the threshold; higher is more anomalous.
 
+All times are unix seconds. Requests that are not valid are answered with what is wrong and where.
+"""
+TEXT: dict[str, Any] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+LICENCE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """What the routes read and call.
-
-    Attributes:
-        exposition: renders `/metrics`.
-        snapshot: gives the newest snapshot.
-        clock: unix seconds now.
-        not_ready: why the sidecar is not ready; None once it is.
-        config: gives the text of the effective configuration, without its secrets.
-        reload: loads the configuration anew; returns why that failed, None if it did not.
-    """
-
-    exposition: Exposition
-    snapshot: Callable[[], Snapshot]
-    clock: Callable[[], float]
-    not_ready: Callable[[], str | None]
-    config: Callable[[], str]
-    reload: Callable[[], str | None]
+EXPOSITION: dict[int | str, dict[str, Any]] = {
+    200: {"content": {form.value.partition(";")[0]: {"schema": {"type": "string"}} for form in Format}}
+}
+NOT_READY: dict[int | str, dict[str, Any]] = {503: {"description": "Not yet; the text says why.", **TEXT}}
+NOT_RELOADED: dict[int | str, dict[str, Any]] = {
+    403: {"description": "It is off.", **TEXT},
+    500: {"description": "It is not valid; the former one stays.", **TEXT},
+}
 
 
 def create_app(
@@ -54,17 +51,29 @@ def create_app(
         disable_api: serve `/metrics` and `/-/` only.
     """
     prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
-    app = FastAPI(title="Prometheus Anomaly Sidecar", version=version, openapi_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="Prometheus Anomaly Sidecar",
+        version=version,
+        description=DESCRIPTION,
+        license_info=LICENCE,
+        openapi_url=None if disable_api else f"{prefix}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     _serve_metrics(app, prefix, backend)
     _serve_management(app, prefix, backend, enable_lifecycle=enable_lifecycle)
     if not disable_api:
-        _serve_pages(app, prefix, backend)
+        serve_api(app, prefix, backend)
+        serve_predict(app, prefix, backend)
+        answer_refusals(app)
+        serve_pages(app, prefix, backend)
     return app
 
 
 def _serve_metrics(app: FastAPI, prefix: str, backend: Backend) -> None:
     # A plain function, so that the first rendering of a snapshot runs beside the event loop and not in it.
-    @_readable(app, f"{prefix}/metrics")
+    @readable(app, f"{prefix}/metrics", tags=["metrics"], summary="What Prometheus scrapes", responses=EXPOSITION)
     def metrics(request: Request) -> Response:
         form = exposition_format(request.headers.get("accept", ""))
         compress = accepts_gzip(request.headers.get("accept-encoding", ""))
@@ -77,18 +86,24 @@ def _serve_metrics(app: FastAPI, prefix: str, backend: Backend) -> None:
 
 
 def _serve_management(app: FastAPI, prefix: str, backend: Backend, *, enable_lifecycle: bool) -> None:
-    @_readable(app, f"{prefix}/-/healthy")
+    @readable(app, f"{prefix}/-/healthy", tags=["management"], summary="Does the process answer?")
     async def healthy() -> Response:
         return PlainTextResponse("The sidecar is healthy.\n")
 
-    @_readable(app, f"{prefix}/-/ready")
+    @readable(app, f"{prefix}/-/ready", tags=["management"], summary="Was every query attempted?", responses=NOT_READY)
     async def ready() -> Response:
         reason = backend.not_ready()
         if reason is not None:
             return PlainTextResponse(f"The sidecar is not ready: {reason}\n", status_code=503)
         return PlainTextResponse("The sidecar is ready.\n")
 
-    @app.post(f"{prefix}/-/reload", response_class=PlainTextResponse)
+    @app.post(
+        f"{prefix}/-/reload",
+        response_class=PlainTextResponse,
+        tags=["management"],
+        summary="Load the configuration anew",
+        responses=NOT_RELOADED,
+    )
     @app.put(f"{prefix}/-/reload", include_in_schema=False)
     def reload() -> Response:
         if not enable_lifecycle:
@@ -97,35 +112,6 @@ def _serve_management(app: FastAPI, prefix: str, backend: Backend, *, enable_lif
         if reason is not None:
             return PlainTextResponse(f"The configuration was not reloaded: {reason}\n", status_code=500)
         return PlainTextResponse("The configuration was reloaded.\n")
-
-
-def _serve_pages(app: FastAPI, prefix: str, backend: Backend) -> None:
-    @_readable(app, f"{prefix}/")
-    def status() -> Response:
-        page = status_page(backend.snapshot(), backend.clock(), app.version, backend.not_ready())
-        return HTMLResponse(page, headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"})
-
-    @_readable(app, f"{prefix}/config")
-    def config() -> Response:
-        return PlainTextResponse(backend.config())
-
-    async def to_status() -> Response:
-        return RedirectResponse(f"{prefix}/")
-
-    if prefix:
-        for path in ("/", prefix):
-            app.add_api_route(path, to_status, methods=["GET", "HEAD"], include_in_schema=False)
-
-
-def _readable(app: FastAPI, path: str) -> Callable[[_Endpoint], _Endpoint]:
-    """Have the path answer GET, and HEAD, which the OpenAPI document need not repeat."""
-
-    def register(endpoint: _Endpoint) -> _Endpoint:
-        app.get(path, response_class=PlainTextResponse)(endpoint)
-        app.head(path, include_in_schema=False)(endpoint)
-        return endpoint
-
-    return register
 
 
 async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:

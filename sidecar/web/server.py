@@ -70,6 +70,8 @@ class HttpServer:
             listening = _listen(self._host, self._port)
         except OSError as error:
             raise ListenError(f"cannot listen on {self._listen_address}: {error.strerror or error}") from error
+        # asyncio does this for sockets that it makes itself: else a small answer waits 40 ms for an acknowledgement.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = listening.getsockname()[:2]
         self._thread = Thread(target=self._server.run, args=([listening],), name="http-server", daemon=True)
         self._thread.start()

@@ -39,7 +39,7 @@ def test_only_url_name_and_expr_are_required() -> None:
     config = parsed(MINIMAL)
     (query,) = config.queries
     assert (config.evaluation_interval, config.offset, config.staleness, config.timezone) == (30, 30, 300, "UTC")
-    assert (query.step, query.fit_window, query.fit_every, query.min_history) == (300, 604_800, 21_600, 14_400)
+    assert (query.step, query.fit_window, query.fit_every, query.min_history) == (300, 2_419_200, 21_600, 14_400)
     assert (query.direction, query.max_series, query.missing) == (Direction.BOTH, 1000, Missing.IGNORE)
     assert query.alarm.confirm == Confirm(1, 1)
     assert query.alarm_budget == AlarmBudget(1, 2_592_000)
@@ -130,9 +130,9 @@ def test_the_default_of_min_history_grows_with_the_step() -> None:
 
 
 def test_wrong_keys_do_not_hide_what_else_is_wrong() -> None:
-    text = MINIMAL.replace("load1}", "load1, step: 7h, fit_every: 8h, max_series: none}") + "offset: x\n"
+    text = MINIMAL.replace("load1}", "load1, step: 12h, fit_every: 12h, max_series: none}") + "offset: x\n"
     assert problems(text) == [
-        "F:3: queries[0].fit_window: 7d holds 24 steps of 7h, too few to learn from: write 17d12h or more",
+        "F:3: queries[0].fit_window: 28d holds 56 steps of 12h, too few to learn from: write 30d or more",
         "F:3: queries[0].max_series: must be a whole number: write for example max_series: 1000",
         "F:4: offset: 'x' is not a duration: write a duration like 30s, 5m, 1h30m or 7d",
     ]

@@ -41,13 +41,20 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
             yield title, key, field
 
 
+GROWING = {
+    "_longest_useful_window": "`28d`, or 20,160 steps if that is shorter",
+    "_shortest_history": "`4h`, or 25 steps if that is longer",
+}
+"""Defaults that follow from the step."""
+
+
 def written(field: FieldInfo, kind: str) -> str:
     """The default as the table has it."""
     default = field.default
     if field.is_required():
         return "required"
     if field.default_factory is not None:
-        return "`{}`" if kind == "mapping" else "`4h`, or 25 steps if that is longer"
+        return "`{}`" if kind == "mapping" else GROWING[field.default_factory.__name__]
     if default is None:
         return "none"
     if kind == "duration":

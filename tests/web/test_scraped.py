@@ -12,7 +12,8 @@ from sidecar.export.labels import Exporter
 from sidecar.export.snapshot import GAUGES, QueryResult, SeriesTable, State
 from sidecar.export.telemetry import ResultsCollector, Telemetry, register_process_metrics
 from sidecar.prometheus.frame import LabelSet
-from sidecar.web.app import Backend, create_app
+from sidecar.web.app import create_app
+from sidecar.web.backend import Backend
 from sidecar.web.server import HttpServer
 from tests.real.servers import PrometheusServer
 
@@ -32,7 +33,8 @@ StartPrometheus = Callable[..., PrometheusServer]
 def replica(listen_address: str = "127.0.0.1:0") -> HttpServer:
     board, registry = Board(), CollectorRegistry()
     board.configure(["cpu"], 300)
-    Telemetry(registry, "1.2.3").declare(["cpu"])
+    telemetry = Telemetry(registry, "1.2.3")
+    telemetry.declare(["cpu"])
     registry.register(ResultsCollector(board, lambda: AT))
     register_process_metrics(registry)
     table = SeriesTable(Exporter("cpu", {"team": "x"})(SOURCES), dict.fromkeys(GAUGES, VALUES))
@@ -43,7 +45,10 @@ def replica(listen_address: str = "127.0.0.1:0") -> HttpServer:
         clock=lambda: AT,
         not_ready=lambda: None,
         config=str,
+        queries=dict,
+        case=lambda _query, _labels: None,
         reload=lambda: None,
+        telemetry=telemetry,
     )
     server = HttpServer(create_app(backend, version="1.2.3"), listen_address)
     server.start()

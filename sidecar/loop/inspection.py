@@ -1,0 +1,56 @@
+"""Lets other threads look at one series while the loop works on all of them."""
+
+from threading import Lock
+
+import numpy as np
+
+from sidecar.detection.arrays import Bools
+from sidecar.detection.missing import filled
+from sidecar.detection.review import Case
+from sidecar.detection.schedule import NEVER
+from sidecar.detection.watch import Watch
+from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.source import RangeResult, RangeSource
+
+
+class LettingGo:
+    """A source that lets a lock go while it waits for an answer: whoever looks on need not wait for Prometheus."""
+
+    def __init__(self, source: RangeSource, lock: Lock) -> None:
+        self._source = source
+        self._lock = lock
+
+    def query_range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
+        """Asks the source; the caller holds the lock before and after."""
+        self._lock.release()
+        try:
+            return self._source.query_range(expr, start, end, step)
+        finally:
+            self._lock.acquire()
+
+
+def case_of(row: int, frame: Frame, missing: str, watch: Watch, suppressed: Bools | None) -> Case | None:
+    """A copy of what is known of a series up to the newest step that was scored; None where there is none.
+
+    Args:
+        row: of the watch.
+        frame: the lookback; it may be further on than the watch, in the middle of an evaluation.
+        missing: what stands for missing samples.
+        watch: the models.
+        suppressed: shape (steps,), up to the newest step that was scored: where no alarm may begin.
+    """
+    labels = watch.labels[row]
+    if watch.scored_until == NEVER or labels not in frame.labels:
+        return None
+    columns = max((watch.scored_until - frame.start) // frame.step + 1, 0)
+    at = frame.labels.index(labels)
+    samples = Frame((labels,), frame.start, frame.step, frame.values[at : at + 1, :columns].copy())
+    models = watch.series.models.take(np.array([row]))
+    return Case(
+        filled(samples, missing),
+        models,
+        int(watch.series.instant[row]),
+        watch.schedule,
+        watch.policy,
+        None if suppressed is None else suppressed[None, -columns:].copy(),
+    )

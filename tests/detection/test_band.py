@@ -1,0 +1,60 @@
+import numpy as np
+
+from sidecar.detection.arrays import Floats
+from sidecar.detection.band import band
+from sidecar.detection.detector import Models, fit, score
+from sidecar.detection.settings import Settings
+from tests.detection.conftest import END
+
+DAILY, STEADY, COUNTS, CONSTANT, ABSENT, HOLED, YOUNG, SPIKY = range(8)
+REGULAR = [DAILY, STEADY, COUNTS, HOLED, SPIKY]
+
+
+def fitted(values: Floats, settings: Settings) -> tuple[Models, Floats]:
+    models = fit(values, END, np.zeros(len(values), dtype=np.uint64), settings)
+    return models, score(models, values, END, settings, 1).expected[:, 0]
+
+
+def score_of(models: Models, values: Floats, newest: Floats, settings: Settings) -> Floats:
+    changed = values.copy()
+    changed[:, -1] = newest
+    return score(models, changed, END, settings, 1).score[:, 0]
+
+
+def test_the_score_reaches_one_at_the_limits_and_not_within(values: Floats, settings: Settings) -> None:
+    models, expected = fitted(values, settings)
+    lower, upper = band(models, values, expected, END, settings)
+    known = [row for row in REGULAR if np.isfinite(expected[row])]
+    assert len(known) >= 4
+    for limit, inward in ((lower, 1e-3), (upper, 1e-3)):
+        finite = [row for row in known if np.isfinite(limit[row])]
+        assert finite
+        at = np.where(np.isfinite(limit), limit, expected)
+        assert (score_of(models, values, at, settings)[finite] >= 1).all()
+        within = at + inward * (expected - at)
+        assert (score_of(models, values, within, settings)[finite] < 1).all()
+
+
+def test_the_expected_value_lies_within(values: Floats, settings: Settings) -> None:
+    models, expected = fitted(values, settings)
+    lower, upper = band(models, values, expected, END, settings)
+    rows = [DAILY, STEADY, SPIKY]
+    assert (lower[rows] < expected[rows]).all()
+    assert (expected[rows] < upper[rows]).all()
+
+
+def test_series_that_are_not_scored_have_no_band(values: Floats, settings: Settings) -> None:
+    models, expected = fitted(values, settings)
+    lower, upper = band(models, values, expected, END, settings)
+    assert np.isnan([lower[ABSENT], upper[ABSENT]]).all()
+
+
+def test_the_band_scales_with_the_values(values: Floats, settings: Settings) -> None:
+    rows = values[[DAILY, STEADY]]
+    models, expected = fitted(rows, settings)
+    thousand, thousandfold = fitted(1000 * rows, settings)
+    np.testing.assert_allclose(
+        np.stack(band(thousand, 1000 * rows, thousandfold, END, settings)),
+        1000 * np.stack(band(models, rows, expected, END, settings)),
+        rtol=1e-6,
+    )

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from sidecar.export.snapshot import QueryResult, SeriesTable, State
+from sidecar.web.listing import Row
+from sidecar.web.words import duration, finding, quantity
+
+AT = 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.931, "ratio", "93.1 %"),
+        (0.5, "", "0.5"),
+        (1234.567, "cores", "1235 cores"),
+        (0.25, "seconds", "0.25 s"),
+        (512.0, "bytes", "512 B"),
+        (-3.5 * 1024**3, "bytes", "-3.5 GiB"),
+        (1e30, "bytes", "8.882e+14 PiB"),
+        (None, "ratio", "-"),
+    ],
+)
+def test_a_quantity_has_its_unit(value: float | None, unit: str, text: str) -> None:
+    assert quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(5, "less than a minute"), (60, "1 minute"), (7_199, "1 hour"), (7_200, "2 hours"), (200_000, "2 days")],
+)
+def test_a_duration_is_told_roughly(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def row(score: float, flag: float, since: float = np.nan) -> Row:
+    gauges = {
+        "anomaly_score": score,
+        "anomaly_flag": flag,
+        "anomaly_value": 0.9,
+        "anomaly_expected": 0.3,
+        "anomaly_start_timestamp_seconds": since,
+    }
+    table = SeriesTable(((("pod", "a"),),), {name: np.array([value]) for name, value in gauges.items()})
+    return Row(QueryResult("cpu", AT, AT, table, {}, {}), table.labels[0], State.OK, 0)
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (row(2, 1, AT - 1500), "Anomalous, for 25 minutes so far: 90 % where 30 % was to be expected."),
+        (row(2, 1, AT), "Anomalous: 90 % where 30 % was to be expected."),
+        (row(2, 1), "Anomalous: 90 % where 30 % was to be expected."),
+        (
+            row(0.6, 1, AT - 1500),
+            "In an anomaly, calmer now, for 25 minutes so far: 90 % where 30 % was to be expected.",
+        ),
+        (row(1.2, 0), "Unusual, but no alarm: 90 % where 30 % was to be expected."),
+        (row(np.nan, 1), "It has vanished, which counts as an anomaly."),
+        (row(np.nan, np.nan), "It has no score."),
+        (row(0.5, 0), "As usual: 90 % where 30 % was to be expected."),
+    ],
+)
+def test_a_finding_says_how_things_are(shown: Row, text: str) -> None:
+    assert finding(shown, "ratio") == text
