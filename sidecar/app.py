@@ -143,7 +143,7 @@ class Sidecar:
             self._telemetry.describe(query.name, query.unit, self._external_url)
             self._telemetry.alarm_budget_per_second.labels(query.name).set(query.alarm_budget.per_second)
         self.board.configure(names, config.staleness)
-        around = Surroundings(source, self._executor, self.board, self._telemetry)
+        around = Surroundings(source, self._executor, self.board, self._telemetry, config.evaluation_interval)
         self._scheduler.replace({query.name: self._loop(query, config, around) for query in config.queries})
         if before is not None and before is not source:
             before.close()

@@ -14,7 +14,7 @@ from sidecar.detection.review import Case
 from sidecar.detection.settings import DAY, HOUR, Settings
 from sidecar.detection.short import LEAST_VALUES, band_short, fit_short, score_short
 
-FIT_WINDOW = 7 * DAY
+FIT_WINDOW, FIT_STEPS = 28 * DAY, 20_160
 LEAST_CAUSAL, LEAST_CAUSAL_STEPS = 4 * HOUR, 25
 """What a query has by default: its fit window, and the history from which on it is scored, in seconds and steps."""
 
@@ -87,7 +87,8 @@ def predict_live(case: Case, values: Floats, end: int) -> Prediction:
 
 def settings_for(step: int, training: int) -> Settings:
     """The settings of a query that has all defaults, but for a fit window that holds all training values."""
-    return Settings(step, max(FIT_WINDOW, training * step), max(LEAST_CAUSAL, LEAST_CAUSAL_STEPS * step))
+    fit_window = max(min(FIT_WINDOW, FIT_STEPS * step), training * step)
+    return Settings(step, fit_window, max(LEAST_CAUSAL, LEAST_CAUSAL_STEPS * step))
 
 
 def _by_loop(values: Floats, training: int, first: int, end: int, step: int) -> Prediction | None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
 from sidecar.detection.arrays import Bools
+from sidecar.detection.band import band
 from sidecar.detection.detector import Models, Scores, fit, score
 from sidecar.detection.rows import Rows
 from sidecar.detection.schedule import NEVER, Schedule
@@ -16,6 +17,9 @@ from sidecar.prometheus.frame import Frame, LabelSet
 
 BLOCK_STEPS = 16_384
 """About how many steps are replayed at once, of all series together: it bounds the memory of a change of models."""
+
+BAND_SERIES = 128
+"""Series whose bands are sought at once: it bounds the memory of the search."""
 
 JOB_SERIES = 256
 """The most series of one fit, so that the first models arrive while the others are still fitted."""
@@ -113,6 +117,9 @@ class Watched(Rows):
         failed: bool, whether the newest fit has failed.
         alarms: their alarms after the newest step.
         flagged: bool, whether the flag is on after the newest step.
+        lower: float64, lower end of the band, NaN where it was not found yet.
+        upper: float64, upper end of the band.
+        bounded: int64, the step at which the band was found, unix seconds.
     """
 
     seeds: NDArray[np.uint64]
@@ -122,15 +129,20 @@ class Watched(Rows):
     failed: NDArray[np.bool_]
     alarms: Alarms
     flagged: NDArray[np.bool_]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    bounded: NDArray[np.int64]
 
     @classmethod
     def new(cls, labels: tuple[LabelSet, ...], policy: Policy) -> "Watched":
         """Series that have nothing yet."""
         n = len(labels)
         seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
-        asked, instant = np.full((2, n), NEVER)
+        asked, instant, bounded = np.full((3, n), NEVER)
         failed, flagged = np.zeros((2, n), bool)
-        return cls(seeds, asked, instant, Models.empty(n), failed, Alarms.idle(n, policy), flagged)
+        lower, upper = np.full((2, n), np.nan)
+        alarms = Alarms.idle(n, policy)
+        return cls(seeds, asked, instant, Models.empty(n), failed, alarms, flagged, lower, upper, bounded)
 
 
 class Watch:
@@ -217,6 +229,18 @@ class Watch:
         self.series.flagged[:] = verdicts.outcome.flag[:, -1]
         self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
+
+    def bound(self, frame: Frame, rows: NDArray[np.intp]) -> None:
+        """Finds the bands of some series at the newest step."""
+        if self.verdicts is None:
+            return
+        expected = self.verdicts.scores.expected[:, -1]
+        for block in np.array_split(rows, -(-len(rows) // BAND_SERIES)) if len(rows) else ():
+            models, values = self.series.models.take(block), frame.values[block]
+            self.series.lower[block], self.series.upper[block] = band(
+                models, values, expected[block], frame.end, self.settings
+            )
+        self.series.bounded[rows] = frame.end
 
     def _new_steps(self, frame: Frame) -> int:
         if self.scored_until == NEVER:

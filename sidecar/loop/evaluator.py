@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Reason
 from sidecar.detection.arrays import Bools
+from sidecar.detection.explain import FEATURES, explain
 from sidecar.detection.missing import filled
 from sidecar.detection.review import Case
 from sidecar.detection.schedule import Schedule
@@ -21,6 +22,7 @@ from sidecar.export.board import Board
 from sidecar.export.labels import Exporter, ExportError
 from sidecar.export.snapshot import Failure, QueryResult
 from sidecar.export.telemetry import Telemetry
+from sidecar.loop.bands import BandTurns
 from sidecar.loop.fitting import FitDesk
 from sidecar.loop.inspection import LettingGo, case_of
 from sidecar.loop.results import newly_flagged, rows_by_state, series_table, unscored
@@ -61,12 +63,14 @@ class Surroundings:
         executor: runs the fits.
         board: takes the results.
         telemetry: counts what happens.
+        interval: seconds between evaluations.
     """
 
     source: RangeSource
     executor: Executor
     board: Board
     telemetry: Telemetry
+    interval: int = 30
 
 
 class Evaluator:
@@ -93,6 +97,7 @@ class Evaluator:
         self._suppressed: Bools | None = None
         self._missing = query.missing.value
         self._watch = Watch(schedule, policy_of(query))
+        self._turns = BandTurns(around.interval)
         self._desk = FitDesk(around.executor, query.name, around.telemetry)
         self._export = Exporter(query.name, query.labels)
         self._board = around.board
@@ -145,14 +150,23 @@ class Evaluator:
         frame = filled(advance.frame, self._missing)
         self._watch.follow(frame)
         self._desk.send(self._watch.due(frame))
-        if self._published is not None and not self._watch.has_news(frame):
+        verdicts = self._watch.verdicts
+        news = verdicts is None or self._watch.has_news(frame)
+        if verdicts is None or news:
+            verdicts = self._judge(frame)
+        turn = self._turns.rows(verdicts.scores.score[:, -1], self._watch.series.bounded, frame.end)
+        self._watch.bound(frame, turn)
+        if self._published is not None and not news and not turn.size:
             return dataclasses.replace(self._published, at=at)
+        return self._result(at, advance, verdicts)
+
+    def _judge(self, frame: Frame) -> Verdicts:
         self._suppressed = self._suppression.mask(frame) if self._suppression else None
         before = self._watch.series.flagged.copy()
         verdicts = self._watch.advance(frame, self._suppressed)
         self._count_suppressed(verdicts)
         self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._step))
-        return self._result(at, advance, verdicts)
+        return verdicts
 
     def _fetch(self, end: int) -> Advance:
         try:
@@ -176,7 +190,9 @@ class Evaluator:
 
     def _report_alarms(self, frame: Frame, verdicts: Verdicts, rows: NDArray[np.intp]) -> None:
         self._telemetry.alarms.labels(self.name).inc(len(rows))
-        for row in rows[:MOST_LOGGED]:
+        rows, further = rows[:MOST_LOGGED], len(rows[MOST_LOGGED:])
+        why = explain(self._watch.series.models.take(rows), verdicts.scores.take(rows), self._watch.settings)
+        for number, row in enumerate(rows):
             value, expected = verdicts.values[row, -1], verdicts.scores.expected[row, -1]
             self._log.warning(
                 "anomaly",
@@ -184,10 +200,12 @@ class Evaluator:
                 score=round(float(verdicts.scores.score[row, -1]), 3),
                 value=float(f"{value:.6g}"),
                 expected=float(f"{expected:.6g}"),
+                unusual=FEATURES[why.unusual[number]],
+                one_in=float(f"{why.one_in[number]:.2g}"),
                 since=int(verdicts.outcome.since[row, -1]),
             )
-        if len(rows) > MOST_LOGGED:
-            self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
+        if further:
+            self._log.warning("further anomalies", series=further)
 
     def _result(self, at: float, advance: Advance, verdicts: Verdicts) -> QueryResult:
         labels = self._export(advance.frame.labels)
@@ -196,7 +214,7 @@ class Evaluator:
             name=self.name,
             at=at,
             sample_time=int(verdicts.times[-1]),
-            series=series_table(labels, verdicts),
+            series=series_table(labels, verdicts, self._watch.series),
             states={state: len(which) for state, which in rows.items()},
             dropped={"max_series": advance.dropped},
             unscored=unscored(labels, rows, verdicts),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.detection.alarm import Reason
-from sidecar.detection.watch import Verdicts
+from sidecar.detection.watch import Verdicts, Watched
 from sidecar.export.snapshot import SeriesTable, State
 from sidecar.prometheus.frame import LabelSet
 
@@ -48,7 +48,7 @@ def newly_flagged(verdicts: Verdicts, before: NDArray[np.bool_], step: int) -> N
     return rows
 
 
-def series_table(labels: tuple[LabelSet, ...], verdicts: Verdicts) -> SeriesTable:
+def series_table(labels: tuple[LabelSet, ...], verdicts: Verdicts, watched: Watched) -> SeriesTable:
     """The gauges of the series that are scored, or whose absence is flagged.
 
     `labels` are the exported label sets of all rows.
@@ -61,6 +61,8 @@ def series_table(labels: tuple[LabelSet, ...], verdicts: Verdicts) -> SeriesTabl
         "anomaly_flag": flag.astype(np.float64),
         "anomaly_value": verdicts.values[:, -1],
         "anomaly_expected": verdicts.scores.expected[:, -1],
+        "anomaly_lower": watched.lower,
+        "anomaly_upper": watched.upper,
         "anomaly_start_timestamp_seconds": np.where(flag, since, np.nan),
     }
     return SeriesTable(tuple(labels[row] for row in rows), {name: gauge[rows] for name, gauge in gauges.items()})

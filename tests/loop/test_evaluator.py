@@ -271,3 +271,14 @@ def test_a_series_that_vanished_can_be_flagged_for_a_while() -> None:
     assert gauge(bench.evaluate(NOW + 2 * STEP), "anomaly_flag") == {"a": 1, "b": 0}
     assert bench.counted("alarms_total") == 1
     assert gauge(bench.evaluate(NOW + 3 * STEP), "anomaly_flag") == {"b": 0}
+
+
+def test_the_band_is_where_the_flag_would_begin() -> None:
+    samples = {host("a"): noise(1)}
+    bench = warm(samples)
+    result = bench.evaluate(NOW + 30)
+    lower, upper = gauge(result, "anomaly_lower")["a"], gauge(result, "anomaly_upper")["a"]
+    assert lower < gauge(result, "anomaly_expected")["a"] < upper
+    for value, flag in ((upper + 1e-3, 1), (upper - 1e-3, 0), (lower + 1e-3, 0), (lower - 1e-3, 1)):
+        again = {host("a"): {**samples[host("a")], NOW: value}}
+        assert (gauge(warm(again).evaluate(NOW + 30), "anomaly_score")["a"] >= 1) == flag
