@@ -141,8 +141,7 @@ def backtest(source: Path | None, target: Path | None, **flags: Any) -> None:  #
     from sidecar.execution.choice import ExecutorError  # noqa: PLC0415
     from sidecar.prometheus.source import PrometheusError  # noqa: PLC0415
 
-    work = Work(flags.pop("executor"), flags.pop("jobs"))
-    del flags["no_band"]
+    work = Work(flags.pop("executor"), flags.pop("jobs"), band=not flags.pop("no_band"))
     live = [name for name in ("begin", "end", "compare", "labels") if flags[name] is not None]
     if source is not None and (target is None or live):
         raise click.UsageError("--input goes with --output, and not with --from, --to, --compare and --labels")

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.backtest.grid import Grid, grid_of, median_step
-from sidecar.backtest.replay import Replayer, Series, joined
+from sidecar.backtest.replay import Judgement, Replayer, Series, joined
 from sidecar.backtest.table import Table, read, write
 from sidecar.config.checks import FEWEST_STEPS, MOST_STEPS
 from sidecar.config.schema import WARM_UP_STEPS, QueryConfig
 from sidecar.detection.alarm import Reason, State
-from sidecar.detection.watch import Verdicts
 
 DEFAULTS = QueryConfig(name="csv", expr="vector(0)")
 """The settings of files for which none are given; its name and its expression mean nothing."""
@@ -29,36 +28,39 @@ class Answerer:
     Attributes:
         query: the settings; the step is taken from each file.
         timezone: the zone whose days are compared.
+        band: whether to search the band of values that would not be flagged.
     """
 
     query: QueryConfig = DEFAULTS
     timezone: str = "UTC"
+    band: bool = True
 
     def answer(self, content: bytes, name: str) -> str:
         """The CSV that answers a CSV; BadFileError, which names it, where it cannot be understood."""
         table = read(content, name)
         grid = grid_of(table.times, median_step(table.times))
-        return write(table, cells(grid, self._verdicts(table, grid)))
+        return write(table, cells(grid, self._judgement(table, grid)))
 
-    def _verdicts(self, table: Table, grid: Grid) -> Verdicts:
+    def _judgement(self, table: Table, grid: Grid) -> Judgement:
         known = grid.leading & ~np.isnan(table.values)
         series = Series(NO_LABELS, grid.times[known], table.values[known])
         if not len(series.times):
             return joined([], NO_LABELS)
         query = fitted_to(self.query, grid.step)
-        replayer = Replayer.of(query, self.timezone)
+        replayer = Replayer.of(query, self.timezone, band=self.band)
         return joined(replayer.replay(series, int(series.times[0]), int(grid.times.max())), NO_LABELS)
 
 
 def fitted_to(query: QueryConfig, step: int) -> QueryConfig:
-    """The settings with another step, and durations that go with it where those of the query do not.
+    """The settings with another step: durations that the query does not set follow from it, as in a configuration.
 
-    The same limits as in a configuration file, but what would be refused there is lengthened or shortened.
+    What would be refused there for not going with the step is lengthened or shortened.
     """
+    chosen = {name: getattr(query, name) for name in query.model_fields_set}
+    query = QueryConfig.model_validate(chosen | {"step": step})
     window = min(max(query.fit_window, FEWEST_STEPS * step), MOST_STEPS * step)
     return query.model_copy(
         update={
-            "step": step,
             "fit_window": window,
             "fit_every": max(query.fit_every, step),
             "min_history": min(max(query.min_history, WARM_UP_STEPS * step), window),
@@ -66,18 +68,20 @@ def fitted_to(query: QueryConfig, step: int) -> QueryConfig:
     )
 
 
-def cells(grid: Grid, verdicts: Verdicts) -> Iterator[Sequence[str]]:
+def cells(grid: Grid, judgement: Judgement) -> Iterator[Sequence[str]]:
     """The answer to each row.
 
     A row that comes too late to be a sample has the score of its step, as it was given then, and the alarm as it
     stands: no alert starts on it. Without a score there is a flag only where the absence itself is flagged.
     """
+    verdicts = judgement.verdicts
     own = places(verdicts.times, grid.times).tolist()
     newest = places(verdicts.times, np.maximum.accumulate(grid.times)).tolist()
     value, score = verdicts.values[0].tolist(), verdicts.scores.score[0].tolist()
     expected, outcome = verdicts.scores.expected[0].tolist(), verdicts.outcome
     flag, state, detection = outcome.flag[0].tolist(), outcome.state[0].tolist(), outcome.detection[0].tolist()
     reason = outcome.reason[0].tolist()
+    lower, upper = judgement.lower[0].tolist(), judgement.upper[0].tolist()
     for at, now, leading in zip(own, newest, grid.leading.tolist(), strict=True):
         alarm = "idle" if now < 0 else State(state[now]).name.lower()
         if at < 0 or isnan(score[at]):
@@ -85,7 +89,13 @@ def cells(grid: Grid, verdicts: Verdicts) -> Iterator[Sequence[str]]:
             yield "", shown, "0", "no_data" if at < 0 or isnan(value[at]) else "warming", alarm, "", "", ""
         else:
             onset = repr(detection[at]) if leading else "0"
-            yield repr(score[at]), str(int(flag[now])), onset, "ok", alarm, repr(expected[at]), "", ""
+            band = [number(lower[at]), number(upper[at])]
+            yield repr(score[at]), str(int(flag[now])), onset, "ok", alarm, repr(expected[at]), *band
+
+
+def number(limit: float) -> str:
+    """A limit as text, empty where it is not known."""
+    return "" if isnan(limit) else repr(limit)
 
 
 def places(times: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:

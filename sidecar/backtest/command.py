@@ -42,18 +42,20 @@ class Work:
     Attributes:
         executor: where, as `chosen_executor` names it.
         jobs: processes of this machine; none: one for each core.
+        band: whether the band is searched.
     """
 
     executor: str = "processes"
     jobs: int | None = None
+    band: bool = True
 
 
 def backtest_files(source: Path, target: Path, config_file: Path | None, query: str | None, work: Work) -> None:
     """Answers the files below `source` with files below `target`."""
-    answerer = Answerer()
+    answerer = Answerer(band=work.band)
     if config_file is not None:
         config = load(config_file)
-        answerer = Answerer(only(config, query), config.timezone)
+        answerer = Answerer(only(config, query), config.timezone, work.band)
     files = sources(source, target)
     workers = min(workers_of(work.jobs), len(files))
     with chosen_executor(work.executor, workers) as executor:

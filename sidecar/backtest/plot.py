@@ -83,8 +83,7 @@ def lines(kind: str, axes: Axes, times: NDArray[np.int64], values: NDArray[np.fl
     """Values against time, a line for each run without a gap."""
     times, values = thinned(times, values)
     known = ~np.isnan(values)
-    broken = np.flatnonzero(~known[1:] | (np.diff(times) > 2 * np.median(np.diff(times)) if len(times) > 1 else [])) + 1
-    for run in np.split(np.arange(len(values)), broken):
+    for run in np.split(np.arange(len(values)), np.flatnonzero(~known)):
         points = [f"{axes.x(float(times[i])):.1f},{axes.y(float(values[i])):.1f}" for i in run[known[run]].tolist()]
         if points:
             yield f'<polyline class="{kind}" points="{" ".join(points)}"/>'

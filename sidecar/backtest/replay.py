@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.backtest.bands import bands, no_bands
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Policy
 from sidecar.detection.missing import filled
@@ -38,6 +39,21 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is said of the steps of a series.
+
+    Attributes:
+        verdicts: of its only row.
+        lower: (1, steps), lower end of the band; NaN where it was not searched, or there is no score.
+        upper: (1, steps), the upper end.
+    """
+
+    verdicts: Verdicts
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Replayer:
     """The settings under which a past is replayed.
 
@@ -45,28 +61,30 @@ class Replayer:
         schedule: what scores depend on, and when models are fitted.
         policy: when scores become alarms.
         missing: what stands for a sample that is missing.
+        band: whether to search the band of values that would not be flagged, at every step.
     """
 
     schedule: Schedule
     policy: Policy
     missing: str = "ignore"
+    band: bool = False
 
     @classmethod
-    def of(cls, query: QueryConfig, timezone: str) -> "Replayer":
+    def of(cls, query: QueryConfig, timezone: str, *, band: bool = False) -> "Replayer":
         """Those of a query."""
-        return cls(schedule_of(query, timezone), policy_of(query), query.missing.value)
+        return cls(schedule_of(query, timezone), policy_of(query), query.missing.value, band)
 
     @property
     def step(self) -> int:
         """Seconds between two steps."""
         return self.schedule.settings.step
 
-    def replay(self, series: Series, begin: int, end: int) -> list[Verdicts]:
+    def replay(self, series: Series, begin: int, end: int) -> list[Judgement]:
         """The verdicts on the steps from `begin` to `end`, both included, in spans that end where it is forgotten.
 
         Each step has the verdict that a loop that was started at `begin` gave it when it was new.
         """
-        parts: list[Verdicts] = []
+        parts: list[Judgement] = []
         for first, stop in self._lives(series.times, begin, end):
             if stop > begin:
                 parts += self._live(series, first, max(first, begin), min(stop, end + self.step))
@@ -87,7 +105,7 @@ class Replayer:
         if first < len(times):
             yield int(times[first]), end + self.step
 
-    def _live(self, series: Series, first: int, begin: int, stop: int) -> Iterator[Verdicts]:
+    def _live(self, series: Series, first: int, begin: int, stop: int) -> Iterator[Judgement]:
         """The verdicts from `begin` to before `stop`, in the life of a series that began at `first`."""
         tape = Tape.of(series, first, begin, stop, self.schedule)
         watch = Watch(self.schedule, self.policy)
@@ -98,7 +116,22 @@ class Replayer:
                 for job in jobs:
                     watch.install(job, job.run())
             frame = filled(tape.window(column, following), self.missing)
-            yield watch.advance(frame, np.isin(frame.times, series.suppressed)[None])
+            was_on = bool(watch.series.flagged[0])
+            verdicts = with_onset(watch.advance(frame, np.isin(frame.times, series.suppressed)[None]), was_on=was_on)
+            settings = self.schedule.settings
+            limits = bands(watch.series.models, frame, verdicts, settings) if self.band else no_bands(verdicts)
+            yield Judgement(verdicts, *limits)
+
+
+def with_onset(verdicts: Verdicts, *, was_on: bool) -> Verdicts:
+    """Makes `detection` say, in place, that an alert starts where the flag turns on at a change of models.
+
+    The new model may have raised an alarm at an earlier step, on which none was; and one that was on does not start.
+    """
+    flag, detection = verdicts.outcome.flag[0, 0], verdicts.outcome.detection
+    if flag and (detection[0, 0] >= 1) == was_on:
+        detection[0, 0] = 0.0 if was_on else 1.0
+    return verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +201,13 @@ class Tape:
         return np.where(first == oldest, NEVER, known)
 
 
-def joined(parts: list[Verdicts], labels: LabelSet) -> Verdicts:
-    """Verdicts on spans that follow each other, as one; of no step where there is none."""
+def joined(parts: list[Judgement], labels: LabelSet) -> Judgement:
+    """Judgements on spans that follow each other, as one; of no step where there is none."""
     if not parts:
-        return Verdicts.blank(Frame((labels,), 0, 1, np.empty((1, 0))), 0)
-    verdicts: Verdicts = _joined(parts)
-    return verdicts
+        verdicts = Verdicts.blank(Frame((labels,), 0, 1, np.empty((1, 0))), 0)
+        return Judgement(verdicts, *no_bands(verdicts))
+    whole: Judgement = _joined(parts)
+    return whole
 
 
 def _joined(parts: Sequence[Any]) -> Any:  # noqa: ANN401 any record of arrays that have the steps last

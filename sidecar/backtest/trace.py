@@ -31,12 +31,12 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The replay of a series; arrays of shape (steps,), the steps at which the loop would have known it.
+    """The replay of a series; arrays of shape (steps,), those of the span.
 
     Attributes:
         labels: the series.
         times: unix seconds.
-        values: the samples.
+        values: the samples; NaN where there is none, or the loop would not have known the series.
         score: NaN where there is none.
         expected: the expected values.
         alarms: in the order of time.
@@ -57,14 +57,17 @@ class Trace:
 
 def trace(replayer: Replayer, series: Series, span: Span) -> Trace:
     """Replays a series over a span of its grid."""
-    verdicts = joined(replayer.replay(series, span.begin, span.end), series.labels)
+    verdicts = joined(replayer.replay(series, span.begin, span.end), series.labels).verdicts
     times, values, scores = verdicts.times, verdicts.values[0], verdicts.scores
     score, expected = scores.score[0], scores.expected[0]
     alarms = tuple(
         alarm(times[run], values[run], score[run], expected[run])
         for run in alarm_runs(verdicts.outcome.flag[0], verdicts.outcome.since[0])
     )
-    return Trace(series.labels, times, values, score, expected, alarms)
+    steps = np.arange(span.begin, span.end + 1, replayer.step, dtype=np.int64)
+    lines = np.full((3, len(steps)), np.nan)
+    lines[:, (times - span.begin) // replayer.step] = values, score, expected
+    return Trace(series.labels, steps, lines[0], lines[1], lines[2], alarms)
 
 
 def alarm_runs(flag: NDArray[np.bool_], since: NDArray[np.int64]) -> list[slice]:

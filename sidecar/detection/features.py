@@ -70,7 +70,11 @@ class Means:
     """
 
     def __init__(self, smooth: Floats, steps: int, bucket: int, wanted: list[Ints]) -> None:
-        self.columns = np.unique(np.concatenate([columns.ravel() for columns in wanted]))
+        asked = np.zeros(smooth.shape[1], dtype=np.bool_)
+        for columns in wanted:
+            asked[columns[columns >= 0]] = True
+        self.columns = np.flatnonzero(asked)
+        self.place = np.cumsum(asked) - 1
         self.ago = np.arange(0, steps, bucket)
         self.values = self.over(smooth)
 
@@ -91,8 +95,7 @@ class Means:
 
     def at(self, columns: Ints) -> Floats:
         """The statistic (S, ...) at columns (...) that were asked for, NaN before the first."""
-        found = self.values[:, np.searchsorted(self.columns, columns)]
-        return np.where(columns >= 0, found, np.nan)
+        return np.where(columns >= 0, self.values[:, self.place[np.maximum(columns, 0)]], np.nan)
 
 
 class Deviations(Means):

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sidecar.backtest.replay import Replayer, Series, Tape, joined
+from sidecar.backtest.bands import no_bands
+from sidecar.backtest.replay import Judgement, Replayer, Series, Tape, joined, with_onset
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Policy
 from sidecar.detection.schedule import Schedule
@@ -41,7 +42,7 @@ def cpu(steps: int, *spikes: int, gaps: Sequence[slice] = ()) -> NDArray[np.floa
     return values
 
 
-def step_by_step(values: NDArray[np.float64], plan: Replayer) -> list[Verdicts]:
+def step_by_step(values: NDArray[np.float64], plan: Replayer) -> Verdicts:
     """The verdicts of a watch that is called at every step, as the loop does it, without forgetting."""
     watch, length = Watch(plan.schedule, plan.policy), plan.schedule.lookback
     tape = np.concatenate([np.full(length - 1, np.nan), values])[None]
@@ -51,10 +52,12 @@ def step_by_step(values: NDArray[np.float64], plan: Replayer) -> list[Verdicts]:
         frame = Frame(labels, start, plan.step, tape[:, column : column + length])
         watch.follow(frame)
         jobs = watch.due(frame)
-        parts.append(watch.advance(frame))
+        was_on = bool(watch.series.flagged[0])
+        verdicts = with_onset(watch.advance(frame), was_on=was_on)
+        parts.append(Judgement(verdicts, *no_bands(verdicts)))
         for job in jobs:
             watch.install(job, job.run())
-    return parts
+    return joined(parts, LABELS).verdicts
 
 
 def assert_equal(found: Verdicts, expected: Verdicts) -> None:
@@ -69,10 +72,10 @@ def assert_equal(found: Verdicts, expected: Verdicts) -> None:
 @pytest.mark.parametrize("query", [LONG, SHORT], ids=["8d", "3d"])
 def test_a_replay_gives_what_a_watch_gives_that_is_called_at_every_step(query: QueryConfig) -> None:
     plan = replayer(query)
-    values = cpu(300, 120, 121, 200, 290, gaps=[slice(60, 62), slice(240, 250)])
-    found = joined(plan.replay(series(values), START, START + 299 * HOUR), LABELS)
-    assert_equal(found, joined(step_by_step(values, plan), LABELS))
-    assert found.outcome.flag[0, [120, 200]].all()
+    values = cpu(260, 120, 121, 200, gaps=[slice(60, 62), slice(220, 230)])
+    found = joined(plan.replay(series(values), START, START + 259 * HOUR), LABELS).verdicts
+    assert_equal(found, step_by_step(values, plan))
+    assert found.outcome.flag[0, 120]
 
 
 def test_steps_between_two_changes_of_the_models_are_taken_at_once() -> None:
@@ -84,16 +87,16 @@ def test_steps_between_two_changes_of_the_models_are_taken_at_once() -> None:
 
 
 def test_a_replay_of_the_end_alone_gives_the_verdicts_of_the_whole() -> None:
-    plan, values = replayer(LONG), cpu(500, 450, 480)
-    end = START + 499 * HOUR
-    whole = joined(plan.replay(series(values), START, end), LABELS)
-    begin = START + 400 * HOUR
-    part = joined(plan.replay(series(values), begin, end), LABELS)
-    np.testing.assert_allclose(part.scores.score, whole.scores.score[:, 400:], rtol=1e-9)
-    np.testing.assert_array_equal(part.flags, whole.flags[:, 400:])
+    plan, values = replayer(LONG), cpu(400, 350, 380)
+    end = START + 399 * HOUR
+    whole = joined(plan.replay(series(values), START, end), LABELS).verdicts
+    begin = START + 320 * HOUR
+    part = joined(plan.replay(series(values), begin, end), LABELS).verdicts
+    np.testing.assert_allclose(part.scores.score, whole.scores.score[:, 320:], rtol=1e-9)
+    np.testing.assert_array_equal(part.flags, whole.flags[:, 320:])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 60)), min_size=1, max_size=6), st.integers(0, 40))
 def test_a_series_is_forgotten_when_the_history_of_the_loop_forgets_it(runs: list[tuple[int, int]], rest: int) -> None:
     schedule = Schedule(Settings(60, 1_200, 300), 60)
@@ -116,11 +119,11 @@ def test_a_series_is_forgotten_when_the_history_of_the_loop_forgets_it(runs: lis
 
 def test_a_series_that_was_forgotten_starts_anew() -> None:
     plan = replayer(LONG)
-    values = cpu(700, gaps=[slice(150, 500)])
-    found = joined(plan.replay(series(values), START, START + 699 * HOUR), LABELS)
+    values = cpu(560, gaps=[slice(150, 500)])
+    found = joined(plan.replay(series(values), START, START + 559 * HOUR), LABELS).verdicts
     again = found.times >= START + 500 * HOUR
     assert found.times[~again].max() < START + (150 + plan.schedule.lookback) * HOUR
-    fresh = joined(plan.replay(series(values[500:]), START, START + 199 * HOUR), LABELS)
+    fresh = joined(plan.replay(series(values[500:]), START, START + 59 * HOUR), LABELS).verdicts
     assert np.isnan(found.scores.score[0, again][:20]).all()
     assert np.isfinite(fresh.scores.score).any()
 
@@ -128,4 +131,21 @@ def test_a_series_that_was_forgotten_starts_anew() -> None:
 def test_nothing_known_gives_nothing() -> None:
     nothing = np.empty(0)
     assert replayer(LONG).replay(Series(LABELS, nothing.astype(np.int64), nothing), START, START + DAY) == []
-    assert joined([], LABELS).scores.score.shape == (1, 0)
+    assert joined([], LABELS).verdicts.scores.score.shape == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("was_on", "on", "before", "after"),
+    [
+        (False, True, 0.0, 1.0),
+        (False, True, 2.0, 2.0),
+        (True, True, 2.0, 0.0),
+        (True, True, 0.0, 0.0),
+        (True, False, 0.5, 0.5),
+        (False, False, 0.5, 0.5),
+    ],
+)
+def test_an_alert_starts_where_the_flag_turns_on(was_on: bool, on: bool, before: float, after: float) -> None:  # noqa: FBT001
+    verdicts = Verdicts.blank(Frame((LABELS,), START, HOUR, np.ones((1, 2))), 2)
+    verdicts.outcome.flag[0, 0], verdicts.outcome.detection[0, 0] = on, before
+    assert with_onset(verdicts, was_on=was_on).outcome.detection.tolist() == [[after, 0.0]]
