@@ -45,7 +45,7 @@ def test_a_spike_is_flagged_and_an_alert_starts_on_it_alone() -> None:
     assert spike["detection"] == spike["anomaly_score"]
     assert (spike["anomaly_flag"], spike["alarm"]) == ("1", "firing")
     assert float(spike["expected"]) == pytest.approx(0.3, abs=0.1)
-    assert [row["alarm"] for row in found[151:154]] == ["firing", "recovering", "recovering"]
+    assert [row["alarm"] for row in found[151:154]] == ["recovering", "recovering", "idle"]
     assert found[149]["anomaly_flag"] == "0"
 
 
