@@ -23,10 +23,11 @@ test: $(DEV_READY) system-packages test-binaries  ## every test, with the real P
 test-unit: $(DEV_READY)  ## the tests that need no system package
 	$(BIN)/pytest -m 'not real' $(ARGS)
 
-lint: $(DEV_READY)  ## formatting, style, types, import layering
+lint: $(DEV_READY)  ## formatting, style, types, insecure patterns, import layering
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --skip B104,B311 sidecar  # ruff knows both, line by line
 	$(BIN)/lint-imports
 
 format: $(DEV_READY)  ## put the sources into shape

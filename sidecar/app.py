@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -21,6 +22,7 @@ from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.loop.scheduler import QueryLoop, Scheduler
 from sidecar.prometheus.client import PrometheusClient
 from sidecar.prometheus.frame import LabelSet
+from sidecar.web.access import PROBES, Access, guarded
 from sidecar.web.app import create_app
 from sidecar.web.backend import Backend
 from sidecar.web.server import HttpServer
@@ -40,6 +42,8 @@ class WebOptions:
     external_url: str = ""
     enable_lifecycle: bool = False
     disable_api: bool = False
+    config_file: Path | None = None
+    open_probes: bool = False
 
 
 class Sidecar:
@@ -52,7 +56,7 @@ class Sidecar:
         executor: where fits run; shut down at the stop.
 
     Raises:
-        ConfigError: the configuration is not valid.
+        ConfigError: the configuration or the web-config is not valid.
     """
 
     def __init__(self, read_config: Callable[[], Config], web: WebOptions, clock: Clock, executor: Executor) -> None:
@@ -80,16 +84,17 @@ class Sidecar:
             reload=self.reload,
             telemetry=self._telemetry,
         )
-        self.server = HttpServer(
-            create_app(
-                backend,
-                version=__version__,
-                route_prefix=web.route_prefix,
-                enable_lifecycle=web.enable_lifecycle,
-                disable_api=web.disable_api,
-            ),
-            web.listen_address,
+        prefix = web.route_prefix.strip("/")
+        probes = tuple(f"/{prefix}{probe}" if prefix else probe for probe in PROBES)
+        self.access = Access(web.config_file, probes if web.open_probes else ())
+        app = create_app(
+            backend,
+            version=__version__,
+            route_prefix=web.route_prefix,
+            enable_lifecycle=web.enable_lifecycle,
+            disable_api=web.disable_api,
         )
+        self.server = HttpServer(guarded(app, self.access), web.listen_address, self.access.listening())
 
     def start(self) -> None:
         """Serves and evaluates.
@@ -107,6 +112,7 @@ class Sidecar:
         with self._changing:
             try:
                 config = self._read_config()
+                self.access.reload()
             except ConfigError as error:
                 self._telemetry.config_last_reload_successful.set(0)
                 log.error("configuration not reloaded, the old one stays", error=str(error))

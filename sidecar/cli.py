@@ -57,6 +57,13 @@ def web_flags(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--web.disable-api", "disable_api", is_flag=True, help="Serve nothing but /metrics and the /-/ endpoints."
         ),
+        click.option(
+            "--web.config.file",
+            "web_config_file",
+            type=click.Path(path_type=Path),
+            help="File with TLS, passwords and headers, in the format of Prometheus' exporters.",
+        ),
+        click.option("--web.open-probes", "open_probes", is_flag=True, help="Answer the probes without a password."),
     ):
         command = flag(command)
     return command
@@ -72,13 +79,13 @@ def main() -> None:
 @config_file
 @web_flags
 @log_flags
-def run(config_file: Path, log_level: str, log_format: str, **web: Any) -> None:  # noqa: ANN401 each has its type
+def run(config_file: Path, log_level: str, log_format: str, web_config_file: Path | None, **web: Any) -> None:  # noqa: ANN401 each has its type
     """Evaluates the configured queries until it is stopped."""
     from sidecar.app import WebOptions  # noqa: PLC0415 check-config needs none of it
     from sidecar.service import serve  # noqa: PLC0415
 
     set_up_logging(log_level, log_format)
-    sys.exit(serve(config_file, WebOptions(**web)))
+    sys.exit(serve(config_file, WebOptions(config_file=web_config_file, **web)))
 
 
 @main.command("check-config")

@@ -118,19 +118,19 @@ def _narrate_until_stopped(sidecar: Sidecar, narrator: Narrator, signals: Signal
 
 
 def _reload_until_stopped(sidecar: Sidecar, config_file: Path, signals: Signals) -> None:
-    known = _digest(config_file)
+    known = _digest(config_file, *sidecar.access.files)
     while not signals.stop.is_set():
         signals.wait(POLL_SECONDS)
-        content = _digest(config_file)
+        content = _digest(config_file, *sidecar.access.files)
         if signals.reload.is_set() or content not in (known, None):
             signals.reload.clear()
             known = content
             sidecar.reload()
 
 
-def _digest(config_file: Path) -> bytes | None:
-    """A digest of the file's content; None while it cannot be read, as in the middle of a swap."""
+def _digest(*files: Path) -> bytes | None:
+    """A digest of the files' content; None while one cannot be read, as in the middle of a swap."""
     try:
-        return hashlib.sha256(config_file.read_bytes()).digest()
+        return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).digest()
     except OSError:
         return None

@@ -24,25 +24,27 @@ _LARGEST = 512 * 1024
 
 def load(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
     """The configuration in a file; ConfigError with every problem of it."""
+    return parse(read_file(path, "--config.file"), str(path), environ)
+
+
+def read_file(path: str | Path, flag: str) -> str:
+    """The text of a file that a flag names; ConfigError where it is none, or too long."""
     file = Path(path)
     try:
         with file.open("rb") as stream:
             content = stream.read(_LARGEST + 1)
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
-        raise ConfigError(
-            [Problem(str(path), 1, "file", f"{reason}: name a readable file with --config.file")]
-        ) from None
+        raise ConfigError([Problem(str(path), 1, "file", f"{reason}: name a readable file with {flag}")]) from None
     if len(content) > _LARGEST:
         raise ConfigError(
             [Problem(str(path), 1, "file", f"is larger than {_LARGEST // 1024} KiB: split it over several sidecars")]
         )
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError([Problem(str(path), line, "file", "is not UTF-8: save it as UTF-8")]) from None
-    return parse(text, str(path), environ)
 
 
 def parse(text: str, source_name: str, environ: Mapping[str, str]) -> Config:

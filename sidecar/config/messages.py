@@ -43,16 +43,16 @@ def dotted(path: Path) -> str:
     return text or "file"
 
 
-def message(error: ErrorDetails, path: Path) -> str:
-    """The sentence for one error of the models at a path; it quotes nothing that could be a secret."""
+def message(error: ErrorDetails, path: Path, root: type[BaseModel] = Config) -> str:
+    """The sentence for one error of the models at a path below `root`; it quotes nothing that could be a secret."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_key(path)
+        return _unknown_key(path, root)
     if kind == "value_error" and error["input"] is not None:
         return str(context["error"])
     if kind == "enum" and error["input"] is not None:
         return _unknown_word(error["input"], str(context["expected"]))
-    return f"{_complaint(error, path)}: write for example {_example(path)}"
+    return f"{_complaint(error, path)}: write for example {_example(path, root)}"
 
 
 def _complaint(error: ErrorDetails, path: Path) -> str:
@@ -67,11 +67,11 @@ def _complaint(error: ErrorDetails, path: Path) -> str:
     return _KINDS[kind]
 
 
-def _unknown_key(path: Path) -> str:
+def _unknown_key(path: Path, root: type[BaseModel]) -> str:
     name = str(path[-1])
     if path == ("defaults", name) and name in QueryConfig.model_fields:
         return "belongs to one query: write it under queries"
-    known = _walk(path[:-1])[0].model_fields
+    known = _walk(path[:-1], root)[0].model_fields
     near = difflib.get_close_matches(name, known, n=1)
     return (
         f"unknown key: did you mean {near[0]}?"
@@ -86,14 +86,13 @@ def _unknown_word(given: object, expected: str) -> str:
     return f"must be {', '.join(words[:-1])} or {words[-1]}" + (f": did you mean {near[0]}?" if near else "")
 
 
-def _example(path: Path) -> str:
-    _, name, field = _walk(path)
+def _example(path: Path, root: type[BaseModel]) -> str:
+    _, name, field = _walk(path, root)
     return f"{name}: {field.examples[0]}" if field is not None and field.examples else "a mapping"
 
 
-def _walk(path: Path) -> tuple[type[BaseModel], str, FieldInfo | None]:
-    """The innermost model on a path, and the last key on it that is a model's, with its field."""
-    model: type[BaseModel] = Config
+def _walk(path: Path, model: type[BaseModel]) -> tuple[type[BaseModel], str, FieldInfo | None]:
+    """The innermost model on a path from another, and the last key on it that is a model's, with its field."""
     name, field = "", None
     for part in path:
         if isinstance(part, str) and part in model.model_fields:

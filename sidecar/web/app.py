@@ -17,6 +17,9 @@ from sidecar.web.routes import readable
 
 DESCRIPTION = """\
 Finds anomalies in Prometheus metrics without labels. A score of 1 is the threshold; higher is more anomalous.
+_SLICE = 1 << 16
+
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., object])
 
 All times are unix seconds. Requests that are not valid are answered with what is wrong and where.
 """
@@ -115,5 +118,7 @@ def _serve_management(app: FastAPI, prefix: str, backend: Backend, *, enable_lif
 
 
 async def _each(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    # In slices, so that a client that does not read holds up one of them and no copy of the whole.
     for piece in pieces:
-        yield piece
+        for first in range(0, len(piece), _SLICE):
+            yield piece[first : first + _SLICE]

@@ -1,14 +1,15 @@
 """The HTTP server: uvicorn in a thread of its own, so that the loop need not know of it."""
 
-import socket
+import ssl
 from threading import Thread
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from sidecar.web.listener import listen
 
 # What is still in flight when the server stops gets this long.
 _GRACE_SECONDS = 1
-_BACKLOG = 1024
 _HIGHEST_PORT = 65535
 
 
@@ -37,7 +38,7 @@ class HttpServer:
         address: host and port that are listened on, an empty host and 0 before the start.
     """
 
-    def __init__(self, app: FastAPI, listen_address: str) -> None:
+    def __init__(self, app: ASGIApp, listen_address: str, tls: ssl.SSLContext | None = None) -> None:
         self._host, self._port = parse_listen_address(listen_address)
         self._listen_address = listen_address
         self._thread: Thread | None = None
@@ -51,6 +52,9 @@ class HttpServer:
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
+        config.load()
+        config.ssl = tls
+        self._scheme = "https" if tls else "http"
         self._server = uvicorn.Server(config)
 
     @property
@@ -58,7 +62,7 @@ class HttpServer:
         """Where this machine reaches the server."""
         host, port = self.address
         host = {"::": "localhost", "0.0.0.0": "localhost"}.get(host, host)  # noqa: S104
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self._scheme}://[{host}]:{port}" if ":" in host else f"{self._scheme}://{host}:{port}"
 
     def start(self) -> None:
         """Listen and answer until `stop`; requests are queued from the moment this returns.
@@ -67,7 +71,7 @@ class HttpServer:
             ListenError: the address is in use, not one of this machine's, or not allowed.
         """
         try:
-            listening = _listen(self._host, self._port)
+            listening = listen(self._host, self._port)
         except OSError as error:
             raise ListenError(f"cannot listen on {self._listen_address}: {error.strerror or error}") from error
         # asyncio does this for sockets that it makes itself: else a small answer waits 40 ms for an acknowledgement.
@@ -81,14 +85,3 @@ class HttpServer:
         self._server.should_exit = True
         if self._thread:
             self._thread.join(_GRACE_SECONDS + 1)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    if host:
-        [(family, _, _, _, address), *_] = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
-    return socket.create_server(("", port), backlog=_BACKLOG)
