@@ -1,0 +1,225 @@
+"""A real Prometheus behind a proxy that injects faults: what is shown meanwhile, and that nothing is lost after."""
+
+import gzip
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from structlog.testing import capture_logs
+
+from sidecar.config.connection import PrometheusConfig
+from sidecar.prometheus.client import PrometheusClient
+from tests.faults.bench import HOSTS, NOW, STEP, Shown, held, noise, same, warm
+from tests.prometheus.raw_server import Answer, Connection, hangs, http, matrix, raw_server, resets, trickles
+from tests.real.certificates import Authority
+from tests.real.processes import free_port, wait_until
+from tests.real.servers import PrometheusServer, openmetrics
+
+pytestmark = pytest.mark.real
+
+AFTER = [NOW + i * STEP for i in range(3, 7)]
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+SECRET = "of-the-session"  # noqa: S105 - what must not be logged
+
+
+def history() -> str:
+    points = [
+        ({"instance": name, "job": "node"}, at, value)
+        for name in HOSTS
+        for at, value in noise(name, NOW + 10 * STEP).items()
+    ]
+    return openmetrics(cpu=points)
+
+
+def started(directory: Path) -> PrometheusServer:
+    server = PrometheusServer(directory, history(), flags=["--query.lookback-delta=30s"])
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    server = started(tmp_path_factory.mktemp("prometheus") / "server")
+    yield server
+    server.kill()
+
+
+def client(url: str, timeout: int = 1) -> PrometheusClient:
+    return PrometheusClient(PrometheusConfig(url=url, timeout=timeout), backoff=0.001)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prometheus: PrometheusServer) -> dict[float, Shown]:
+    """What is shown at each time where nothing goes wrong."""
+    bench = warm(client(prometheus.url, timeout=10))
+    shown = bench.ticks(NOW + i * STEP for i in range(1, 7))
+    assert {len(series) for series in shown.values()} == {len(HOSTS)}
+    return shown
+
+
+def asked(server: PrometheusServer, connection: Connection) -> bytes:
+    """The real answer to a request."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = requests.post(f"{server.url}/api/v1/query_range", data=connection.body, headers=form, timeout=10)
+    return answer.content
+
+
+def forwards(server: PrometheusServer) -> Answer:
+    return lambda connection: http(200, asked(server, connection))(connection)
+
+
+def cuts(server: PrometheusServer) -> Answer:
+    """The real answer, of which the second half never comes."""
+
+    def answer(connection: Connection) -> None:
+        whole = asked(server, connection)
+        http(200, whole[: len(whole) // 2], length=len(whole))(connection)
+
+    return answer
+
+
+def squeezes_badly(server: PrometheusServer) -> Answer:
+    """The real answer, compressed, with a byte in its middle changed."""
+
+    def answer(connection: Connection) -> None:
+        body = bytearray(gzip.compress(asked(server, connection)))
+        body[len(body) // 2] ^= 0xFF
+        body[10:14] = b"\xff" * 4
+        http(200, bytes(body), "Content-Encoding: gzip")(connection)
+
+    return answer
+
+
+FAULTS: dict[str, tuple[Callable[[PrometheusServer], Answer], str]] = {
+    "stalls": (lambda _: hangs, "no whole answer within 1 s"),
+    "resets": (lambda _: resets, "closed connection without response|reset"),
+    "a byte now and then": (lambda _: trickles(HEAD), "no whole answer within 1 s"),
+    "truncated": (cuts, "IncompleteRead|no whole answer"),
+    "gzip garbage": (squeezes_badly, "cannot be decompressed"),
+    "429": (lambda _: http(429, "slow down", "Retry-After: 3600"), "HTTP 429: 'slow down'"),
+    "503": (lambda _: http(503, "starting"), "HTTP 503: 'starting'"),
+    "a redirect to a login page": (
+        lambda _: http(302, "", f"Location: https://login.example.com/?state={SECRET}"),
+        "a redirect to https://login.example.com/, which is not followed",
+    ),
+    "a login page": (lambda _: http(200, "<html>Sign in"), "not the JSON of the Prometheus API"),
+    "a tenant that may not": (lambda _: http(401, "no org id"), "HTTP 401: 'no org id'"),
+    "a request it cannot read": (lambda _: http(400, "bad"), "bad"),
+}
+
+
+def no_more(now: tuple[int, int], before: tuple[int, int]) -> bool:
+    return all(a <= b for a, b in zip(now, before, strict=True))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_it_shows_in_metric_and_log_flags_go_and_nothing_is_lost(
+    prometheus: PrometheusServer, undisturbed: dict[float, Shown], fault: str
+) -> None:
+    injected, told = FAULTS[fault]
+    before = held()
+    with raw_server(forwards(prometheus)) as proxy:
+        bench = warm(source := client(proxy.url))
+        assert bench.counted("prometheus_up") == 1
+        proxy.answers = [injected(prometheus)]
+        with capture_logs() as logs:
+            kept = bench.tick(NOW + STEP)
+            gone = bench.tick(NOW + 2 * STEP)
+        assert len(kept) == len(HOSTS)
+        assert gone == {}
+        assert "anomaly_flag{" not in bench.exposition
+        assert bench.counted("evaluation_failures_total") == 2
+        assert bench.counted("prometheus_request_failures_total") >= 2
+        errors = [line["error"] for line in logs if line["event"] == "evaluation failed"]
+        assert len(errors) == 2
+        assert any(part in errors[1] for part in told.split("|")), errors
+        assert SECRET not in str(logs)
+
+        proxy.answers = [forwards(prometheus)]
+        for at in AFTER:
+            assert same(bench.tick(at), undisturbed[at])
+        assert bench.counted("prometheus_up") == 1
+        assert bench.board.snapshot.failures == {}
+        source.close()
+    wait_until(lambda: no_more(held(), before), "threads and descriptors to be let go")
+
+
+def test_nobody_there(prometheus: PrometheusServer, undisturbed: dict[float, Shown]) -> None:
+    bench = warm(client(prometheus.url, timeout=10))
+    history = bench.evaluator._history
+    real, history._source = history._source, client(f"http://127.0.0.1:{free_port()}")
+    bench.tick(NOW + STEP)
+    assert bench.tick(NOW + 2 * STEP) == {}
+    assert bench.counted("prometheus_up") == 0
+    history._source = real
+    assert same(bench.tick(NOW + 3 * STEP), undisturbed[NOW + 3 * STEP])
+
+
+def test_killed_in_the_middle_of_a_query_and_restarted(tmp_path: Path, undisturbed: dict[float, Shown]) -> None:
+    server = started(tmp_path / "own")
+    killed = threading.Event()
+
+    def kills(connection: Connection) -> None:
+        server.kill()
+        killed.set()
+        resets(connection)
+
+    try:
+        with raw_server(forwards(server)) as proxy:
+            bench = warm(client(proxy.url))
+            proxy.answers = [kills, resets]
+            bench.tick(NOW + STEP)
+            assert killed.is_set()
+            assert bench.tick(NOW + 2 * STEP) == {}
+            server.start()
+            proxy.answers = [forwards(server)]
+            for at in AFTER:
+                assert same(bench.tick(at), undisturbed[at])
+    finally:
+        server.kill()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_certificate_that_has_expired_and_is_replaced(
+    prometheus_server: Callable[..., PrometheusServer], authority: Authority, undisturbed: dict[float, Shown]
+) -> None:
+    def web(days: int) -> dict[str, object]:
+        made = authority.issue("server", days=days)
+        return {"tls_server_config": {"cert_file": str(made.cert), "key_file": str(made.key)}}
+
+    server = prometheus_server(history(), flags=["--query.lookback-delta=30s"], web=web(days=1))
+    config = {"url": server.url, "timeout": 2, "tls_config": {"ca_file": authority.cert}}
+    bench = warm(PrometheusClient(PrometheusConfig.model_validate(config), backoff=0.001))
+    server.kill()
+    web(days=-1)
+    server.start()
+    wait_until(lambda: listens(server.port), "the port to be listened on")
+    with capture_logs() as logs:
+        bench.tick(NOW + STEP)
+        assert bench.tick(NOW + 2 * STEP) == {}
+    assert "certificate has expired" in logs[-1]["error"]
+    web(days=1)
+    for at in AFTER:
+        assert same(bench.tick(at), undisturbed[at])
+
+
+def test_another_tenants_series_are_not_ours(prometheus: PrometheusServer, undisturbed: dict[float, Shown]) -> None:
+    """A wrong tenant may be answered with an empty result: series are then unknown, not fine."""
+    with raw_server(forwards(prometheus)) as proxy:
+        bench = warm(client(proxy.url))
+        proxy.answers = [http(200, matrix())]
+        with capture_logs() as logs:
+            assert bench.tick(NOW + STEP) == {}
+        assert "anomaly_flag{" not in bench.exposition
+        assert logs == []
+        proxy.answers = [forwards(prometheus)]
+        bench.tick(NOW + 2 * STEP)
+        fresh = warm(client(prometheus.url, timeout=10))
+        assert bench.shown.keys() == fresh.shown.keys()
