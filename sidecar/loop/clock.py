@@ -43,7 +43,11 @@ class Slots:
     def after(self, slot: int, now: float) -> tuple[int, int]:
         """The slot that follows, given the time at which the work of `slot` ended, and how many were missed by then.
 
-        A slot that began while the work went on is missed: it is counted, not replayed.
+        A slot that began while the work went on is missed: it is counted, not replayed. Where the clock was set back
+        by more than an interval, the slots follow it.
         """
-        following = max(slot + self.interval, self.current(now) + (self.interval if now % self.interval else 0))
+        next_slot = self.current(now) + (self.interval if now % self.interval else 0)
+        if next_slot < slot:
+            return next_slot, 0
+        following = max(slot + self.interval, next_slot)
         return following, (following - slot) // self.interval - 1

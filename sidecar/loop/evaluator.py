@@ -143,6 +143,8 @@ class Evaluator:
         self._desk.collect(self._watch, at)
         advance = self._fetch(end)
         frame = filled(advance.frame, self._missing)
+        if frame.end < self._watch.scored_until:
+            self._begin_anew()
         self._watch.follow(frame)
         self._desk.send(self._watch.due(frame))
         if self._published is not None and not self._watch.has_news(frame):
@@ -153,6 +155,13 @@ class Evaluator:
         self._count_suppressed(verdicts)
         self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._step))
         return self._result(at, advance, verdicts)
+
+    def _begin_anew(self) -> None:
+        """Forgets what was learned under a clock that has been set back: it is of a time that has not come."""
+        self._log.warning("the clock was set back, models are fitted anew")
+        self._desk.cancel()
+        self._watch = Watch(self._watch.schedule, self._watch.policy)
+        self._published = None
 
     def _fetch(self, end: int) -> Advance:
         try:

@@ -60,9 +60,10 @@ class FitDesk:
                 log.error("fit failed", anomaly_name=self._query, series=count(errand.jobs), error=str(error))
 
     def cancel(self) -> None:
-        """Drops the fits that have not begun."""
+        """Drops the fits under way: those that have begun end unheard."""
         for errand in self._under_way:
             errand.future.cancel()
+        self._under_way = []
 
 
 def bundles(jobs: Sequence[FitJob]) -> Iterator[list[FitJob]]:

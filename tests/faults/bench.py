@@ -1,9 +1,9 @@
 """An evaluator over any source, at times that the test chooses, and what it showed at each of them."""
 
-import os
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Executor
+from pathlib import Path
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -104,5 +104,4 @@ def same(some: Shown, others: Shown) -> bool:
 
 def held() -> tuple[int, int]:
     """Threads and descriptors of this process."""
-    return threading.active_count(), len(os.listdir("/proc/self/fd"))
-
+    return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))

@@ -210,7 +210,7 @@ def test_a_certificate_that_has_expired_and_is_replaced(
         assert same(bench.tick(at), undisturbed[at])
 
 
-def test_another_tenants_series_are_not_ours(prometheus: PrometheusServer, undisturbed: dict[float, Shown]) -> None:
+def test_another_tenants_series_are_not_ours(prometheus: PrometheusServer) -> None:
     """A wrong tenant may be answered with an empty result: series are then unknown, not fine."""
     with raw_server(forwards(prometheus)) as proxy:
         bench = warm(client(proxy.url))

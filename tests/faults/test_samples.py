@@ -100,7 +100,8 @@ def test_a_clock_that_is_an_hour_off_and_set_right(jump: int) -> None:
     right = bench.tick(NOW + STEP)
     for i in range(3):
         wrong = bench.tick(NOW + 2 * STEP + jump + i)
-        assert wrong == {} if jump > 0 else len(wrong) == len(HOSTS)
+        # Set back, the models are of a time that has not come: they are fitted anew, as after a restart.
+        assert len(wrong) == (0 if jump > 0 or i == 0 else len(HOSTS))
         assert bench.board.snapshot.results["cpu"].sample_time == NOW + 2 * STEP + jump
     source.samples = samples()
     bench.ticks((NOW + STEP, NOW + STEP + 1))

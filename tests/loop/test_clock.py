@@ -18,10 +18,14 @@ def test_slots_are_multiples_of_the_interval() -> None:
         (0, 30.0, 30, 0),
         (0, 30.1, 60, 1),
         (0, 95.0, 120, 3),
-        (60, 10.0, 90, 0),
+        (60, 40.0, 90, 0),
+        (60, 30.0, 30, 0),
+        (3600, 10.0, 30, 0),
     ],
 )
-def test_a_slot_that_began_during_the_work_is_missed(slot: int, now: float, following: int, missed: int) -> None:
+def test_a_slot_that_began_during_the_work_is_missed_and_slots_follow_a_clock_that_is_set_back(
+    slot: int, now: float, following: int, missed: int
+) -> None:
     assert Slots(30).after(slot, now) == (following, missed)
 
 
