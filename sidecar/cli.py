@@ -3,8 +3,9 @@
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import structlog
@@ -157,8 +158,27 @@ def backtest(source: Path | None, target: Path | None, **flags: Any) -> None:  #
         sys.exit(EXIT_FAILURE)
 
 
+class LogStream:
+    """A stream that loses what it cannot write: a full disk or a closed pipe must not end an evaluation."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes text, or loses it."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Sends on what was written, or loses it."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def set_up_logging(level: str, style: str) -> None:
     """Structured logs on standard error, those of libraries among them."""
+    stream: Any = LogStream(sys.stderr)
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if style == "json"
@@ -173,9 +193,9 @@ def set_up_logging(level: str, style: str) -> None:
     structlog.configure(
         processors=[*common, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
-    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries = logging.StreamHandler(stream)
     of_libraries.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=common,

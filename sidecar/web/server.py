@@ -1,5 +1,6 @@
 """The HTTP server: uvicorn in a thread of its own, so that the loop need not know of it."""
 
+import socket
 import ssl
 from threading import Thread
 

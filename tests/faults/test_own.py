@@ -1,0 +1,199 @@
+"""Faults of the sidecar itself: killed, out of memory, out of disk, or given far more than it is to hold."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+from structlog.testing import capture_logs
+
+from sidecar.execution.local import LocalExecutor
+from sidecar.execution.process import ProcessExecutor, WorkerDiedError
+from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.history import History
+from sidecar.prometheus.source import RangeResult
+from tests.faults.bench import HOSTS, NOW, STEP, Bench, host, noise, same, warm
+from tests.prometheus.memory_source import MemorySource
+from tests.prometheus.raw_server import Connection, hangs, http, raw_server
+from tests.real.processes import answers, free_port, wait_until
+from tests.real.servers import PrometheusServer, Sample, openmetrics
+from tests.real.sidecar import SidecarProcess
+
+MANY = 200_000
+HOURS = 6 * 3600 // STEP
+
+
+def samples() -> dict[LabelSet, dict[int, float]]:
+    return {host(name): noise(name, NOW + HOURS * STEP) for name in HOSTS}
+
+
+class OutOfMemory(Executor):
+    """Does the work, unless it is told that its worker gets killed."""
+
+    def __init__(self) -> None:
+        self.kills = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Future[Any]:
+        if not self.kills:
+            return LocalExecutor().submit(fn, *args, **kwargs)
+        future: Future[Any] = Future()
+        future.set_exception(WorkerDiedError("the worker process died (exit code -9)"))
+        return future
+
+
+def test_killed_fits_are_counted_and_retried_and_the_old_models_serve_on() -> None:
+    executor = OutOfMemory()
+    bench, undisturbed = warm(MemorySource(samples()), executor=executor), warm(MemorySource(samples()))
+    executor.kills = True
+    times = range(NOW + STEP, NOW + HOURS * STEP, STEP)
+    with capture_logs() as logs:
+        shown = bench.ticks(times)
+    assert {len(series) for series in shown.values()} == {len(HOSTS)}
+    failures = bench.counted("fit_failures_total")
+    assert failures > len(HOSTS)  # each was tried again
+    assert [line["event"] for line in logs].count("fit failed") == failures
+    executor.kills = False
+    bench.ticks((times[-1] + 1, times[-1] + 2))
+    undisturbed.ticks(times)
+    undisturbed.ticks((times[-1] + 1, times[-1] + 2))
+    assert same(bench.shown, undisturbed.shown)
+
+
+def worker() -> multiprocessing.process.BaseProcess | None:
+    return next((child for child in multiprocessing.active_children() if child.name == "sidecar-fit"), None)
+
+
+def test_a_fitting_process_that_is_killed_is_replaced() -> None:
+    executor = ProcessExecutor()
+    bench = Bench(MemorySource(samples()), executor)
+    try:
+        bench.tick(NOW)
+        wait_until(lambda: worker() is not None, "the fitting process")
+        fitting = worker()
+        assert fitting is not None
+        assert fitting.pid is not None
+        os.kill(fitting.pid, signal.SIGKILL)
+        second = iter(range(1, 10_000))
+        wait_until(lambda: len(bench.tick(NOW + next(second) / 100)) == len(HOSTS), "the fit to be done again")
+    finally:
+        executor.shutdown()
+    assert bench.counted("fit_failures_total") == 1
+    assert same(bench.shown, warm(MemorySource(samples())).shown)
+
+
+CONFIG = """\
+prometheus: {{url: "{url}", timeout: 20s}}
+evaluation_interval: 1s
+offset: 0s
+staleness: 1m
+queries:
+  - {{name: cpu, expr: cpu, step: 1m, fit_window: 1d, fit_every: 6h, min_history: 4h}}
+"""
+
+
+def day_of_cpu(now: int) -> Iterator[Sample]:
+    rng = np.random.default_rng(3)
+    for name in HOSTS:
+        for at in range(now - 26 * 3600, now + 300, 60):
+            yield {"instance": name, "job": "node"}, at, float(0.3 + 0.03 * rng.standard_normal())
+
+
+def children(pid: int) -> list[str]:
+    return [child for each in Path(f"/proc/{pid}/task").glob("*/children") for child in each.read_text().split()]
+
+
+@pytest.mark.real
+def test_killed_in_a_tick_and_in_a_fit_it_shows_the_same_after_the_restart(
+    prometheus_server: Callable[..., PrometheusServer], sidecar: Callable[..., SidecarProcess]
+) -> None:
+    server = prometheus_server(openmetrics(cpu=day_of_cpu(int(time.time()) // 60 * 60)))
+
+    def forward(connection: Connection) -> None:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        url = f"{server.url}/api/v1/query_range"
+        http(200, requests.post(url, data=connection.body, headers=form, timeout=10).content)(connection)
+
+    undisturbed = sidecar(CONFIG.format(url=server.url))
+    with raw_server(hangs) as proxy:
+        victim = sidecar(CONFIG.format(url=proxy.url), ready="/-/healthy")
+        wait_until(lambda: bool(proxy.seen), "a request in flight")
+        victim.kill()
+        proxy.answers = [forward]
+        victim.start()
+        wait_until(lambda: bool(children(victim.pid)), "a fit under way")
+        orphans = children(victim.pid)
+        victim.kill()
+        victim.start()
+        wait_until(lambda: len(victim.samples("anomaly_score")) == len(HOSTS), "all to be scored")
+        wait_until(
+            lambda: victim.samples("anomaly_score") == undisturbed.samples("anomaly_score"), "the scores to be the same"
+        )
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in orphans), "the orphaned fit to end")
+
+
+EVERY_SECOND = "  - {name: now, expr: vector(1), step: 1s, fit_window: 2m, fit_every: 1m, min_history: 1m}\n"
+
+
+@pytest.mark.real
+def test_a_full_disk_and_a_file_system_it_may_not_write_to_do_not_matter(
+    prometheus_server: Callable[..., PrometheusServer], tmp_path: Path
+) -> None:
+    """No file can grow, the log's neither, and there is no directory for temporary ones."""
+    server = prometheus_server(openmetrics(cpu=day_of_cpu(int(time.time()) // 60 * 60)))
+    config, port = tmp_path / "full.yaml", free_port()
+    config.write_text(CONFIG.format(url=server.url) + EVERY_SECOND)
+    url = f"http://127.0.0.1:{port}"
+    flags = f"--config.file={config} --web.listen-address=127.0.0.1:{port} --web.enable-lifecycle"
+    command = f"ulimit -f 0; exec {sys.executable} -m sidecar run {flags} >{tmp_path}/log 2>&1"
+    environment = {**os.environ, "TMPDIR": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1", "COVERAGE_PROCESS_START": ""}
+    process = subprocess.Popen(["/bin/bash", "-c", command], env=environment, cwd="/")
+    try:
+        wait_until(lambda: answers(f"{url}/-/ready"), "it to be ready")
+
+        def scored() -> bool:
+            return requests.get(f"{url}/metrics", timeout=5).text.count('anomaly_score{anomaly_name="cpu"') == len(
+                HOSTS
+            )
+
+        wait_until(scored, "all to be scored")
+        assert requests.post(f"{url}/-/reload", timeout=5).ok
+        server.kill()  # from now on every evaluation has something to log
+        wait_until(lambda: "prometheus_up 0" in requests.get(f"{url}/metrics", timeout=5).text, "it to notice")
+        server.start()
+        wait_until(lambda: "prometheus_up 1" in requests.get(f"{url}/metrics", timeout=5).text, "it to recover")
+        assert scored()
+        assert (tmp_path / "log").stat().st_size == 0
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+class Crowd:
+    """Answers with 200,000 series."""
+
+    def __init__(self) -> None:
+        self.labels = tuple((("pod", f"pod-{number:06}"),) for number in range(MANY))
+
+    def query_range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
+        assert expr
+        values = np.ones((MANY, (end - start) // step + 1))
+        return RangeResult(Frame(self.labels, start, step, values), requests=1, samples=values.size)
+
+
+def test_of_200_000_series_no_more_are_held_than_allowed() -> None:
+    history = History(Crowd(), "crowd", STEP, 4, max_series=1000)
+    held = [history.advance(NOW + tick * STEP) for tick in range(3)]
+    assert [(len(each.frame.labels), each.dropped) for each in held] == [(1000, MANY - 1000)] * 3
+    assert all(some.frame.labels == others.frame.labels for some, others in pairwise(held))
+    assert history._window is not None
+    assert history._window._buffer.nbytes < 1_000_000
