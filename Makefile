@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 
-.PHONY: help demo test test-unit lint format lock chart clean system-packages test-binaries
+.PHONY: help demo test test-unit soak lint format lock chart clean system-packages test-binaries
 .DEFAULT_GOAL := help
 
 help:  ## what the targets do
@@ -22,6 +22,11 @@ test: $(DEV_READY) system-packages test-binaries  ## every test, with the real P
 
 test-unit: $(DEV_READY)  ## the tests that need no system package
 	$(BIN)/pytest -m 'not real' $(ARGS)
+
+SOAK_MINUTES ?= 60
+
+soak: $(DEV_READY) system-packages  ## simulated weeks, load and fuzzing, for about SOAK_MINUTES
+	SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/pytest -s tests/soak $(ARGS)
 
 lint: $(DEV_READY)  ## formatting, style, types, insecure patterns, import layering
 	$(BIN)/ruff format --check .

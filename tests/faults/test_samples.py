@@ -1,6 +1,6 @@
 """Samples that are late, missing, reset or of other series: scores are a function of what the source holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def undisturbed_from(source: MemorySource, at: int) -> dict[LabelSet, dict[str, 
     return fresh.shown
 
 
-def without(points: dict[int, float], first: int, count: int) -> dict[int, float]:
+def without(points: Mapping[int, float], first: int, count: int) -> dict[int, float]:
     return {at: value for at, value in points.items() if not NOW + first * STEP <= at < NOW + (first + count) * STEP}
 
 

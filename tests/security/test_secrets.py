@@ -42,8 +42,9 @@ ECHOES: dict[str, Answer] = {
 }
 
 
-@pytest.mark.parametrize("answer", ECHOES)
-@pytest.mark.parametrize("access", ACCESS)
+@pytest.mark.parametrize(
+    ("access", "answer"), [("bearer", "refused"), ("basic", "redirected"), ("proxy", "broken"), ("bearer", "broken")]
+)
 def test_no_secret_comes_out(sidecar: Callable[..., SidecarProcess], tmp_path: Path, access: str, answer: str) -> None:
     (tmp_path / "secret").write_text(IN_FILE)
     web = tmp_path / "web.yml"

@@ -1,0 +1,73 @@
+"""Weeks of churning pods in minutes: nothing grows."""
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.source import RangeResult
+from tests.faults.bench import NOW, STEP, Bench, host
+
+DAY = 86400
+DAYS = 24
+WARM_UP = 6
+STEADY, PODS, LIFE = 20, 100, 3
+PAGE = 4096
+
+
+class Churn:
+    """Hosts that stay, and, from now on, pods that live for a quarter of an hour under a name of their own."""
+
+    def query_range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
+        assert expr
+        times = range(start, end + 1, step)
+        hosts = [f"host-{number:02}" for number in range(STEADY)]
+        alive = [set(hosts) | set(pods(at // step)) for at in times]
+        names = sorted(set().union(*alive))
+        noise = np.array([np.random.default_rng(at).random(len(names)) for at in times]).T
+        there = np.array([[name in now for now in alive] for name in names])
+        values = np.where(there, 0.3 + 0.03 * noise, np.nan)
+        frame = Frame(tuple(host(name) for name in names), start, step, values)
+        return RangeResult(frame, requests=1, samples=int(there.sum()))
+
+
+def pods(at: int) -> list[str]:
+    return [f"pod-{number}-{(at + number) // LIFE}" for number in range(PODS)] if at * STEP > NOW else []
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_simulated_weeks(seconds: float) -> None:
+    """At least 24 days, more where there is time."""
+    bench, deadline = Bench(Churn()), time.monotonic() + seconds / 2
+    at, day, peaks, before = NOW, 0, [], (0, 0, 0, 0)
+    while day < DAYS or time.monotonic() < deadline:
+        day += 1
+        peak = 0
+        for _ in range(DAY // STEP):
+            at += STEP
+            bench.tick(at)
+            if at // STEP % 12 == 0:
+                assert "anomaly_score{" in bench.exposition or day == 1
+                peak = max(peak, resident())
+        peaks.append(peak)
+        now = (threading.active_count(), descriptors(), len(bench.evaluator._watch.labels), len(bench.exposition))
+        if day == WARM_UP:
+            before = now
+        assert day <= WARM_UP or all(a <= 1.1 * b for a, b in zip(now, before, strict=True)), (now, before)
+    after = peaks[WARM_UP:]
+    spread = (max(after) - min(after)) / min(after)
+    told = ", ".join(f"{peak / 2**20:.0f}" for peak in peaks)
+    sys.stderr.write(f"\n{day} simulated days, resident MiB by day: {told}; spread after warm-up {spread:.1%}\n")
+    assert bench.counted("evaluation_failures_total") == 0
+    assert bench.counted("evaluations_total") == day * DAY // STEP
+    assert spread < 0.1
