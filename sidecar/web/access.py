@@ -14,7 +14,7 @@ from sidecar.web.passwords import Passwords, Verdict
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
+    "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "no-referrer",
 }
 """Headers of every answer, unless the answer or the web-config has others."""

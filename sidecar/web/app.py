@@ -23,6 +23,7 @@ Finds anomalies in Prometheus metrics without labels. A score of 1 is the thresh
 All times are unix seconds. Requests that are not valid are answered with what is wrong and where.
 """
 TEXT: dict[str, Any] = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+_SLICE = 1 << 16
 LICENCE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 
 EXPOSITION: dict[int | str, dict[str, Any]] = {

@@ -1,6 +1,6 @@
 """Samples that are late, missing, reset or of other series: scores are a function of what the source holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def undisturbed_from(source: MemorySource, at: int) -> dict[LabelSet, dict[str, 
     return fresh.shown
 
 
-def without(points: dict[int, float], first: int, count: int) -> dict[int, float]:
+def without(points: Mapping[int, float], first: int, count: int) -> dict[int, float]:
     return {at: value for at, value in points.items() if not NOW + first * STEP <= at < NOW + (first + count) * STEP}
 
 
@@ -65,7 +65,7 @@ def test_series_that_all_change_between_two_ticks_and_change_back() -> None:
     others = bench.tick(NOW + STEP)
     assert others == {}
     assert bench.states == {State.WARMING: len(HOSTS)}
-    source.samples = {labels: without(dict(points), 1, 1) for labels, points in ours.items()}
+    source.samples = {labels: without(points, 1, 1) for labels, points in ours.items()}
     shown = bench.ticks(times(2, 30))
     assert all(len(series) == len(HOSTS) for series in shown.values())
     assert same(shown[NOW + 31 * STEP], undisturbed_from(source, NOW + 31 * STEP))

@@ -75,12 +75,14 @@ def test_only_the_probes_are_open_where_that_is_set(sidecar: Sidecar, tmp_path: 
 
 
 def test_every_answer_carries_the_security_headers(sidecar: Sidecar, tmp_path: Path) -> None:
-    headers = {"X-Frame-Options": "SAMEORIGIN", "Strict-Transport-Security": "max-age=1"}
+    headers = {"X-Frame-Options": "DENY", "Strict-Transport-Security": "max-age=1"}
     with serving(sidecar, Access()) as url:
         for path in PATHS:
             found = httpx.get(url + path).headers
             assert {name: found[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
-        assert "script-src 'self';" in httpx.get(url).headers["content-security-policy"]
+        policy = httpx.get(url).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
     with serving(sidecar, Access(web_config(tmp_path, http_server_config={"headers": headers}))) as url:
         assert dict(httpx.get(url).headers).items() >= {name.lower(): text for name, text in headers.items()}.items()
 
