@@ -17,6 +17,7 @@ CHOSEN_LATER = {"--jobs": "one per core", "--to": "now"}
 
 def documented(section: str) -> dict[str, str]:
     rows = re.findall(r"^\| `(--[\w.-]+)` \|(.*?)\|", section, re.MULTILINE)
+    assert len(dict(rows)) == len(rows), "a flag has two rows"
     return {flag: default.strip() for flag, default in rows}
 
 

@@ -31,6 +31,7 @@ def test_no_path_of_one_machine_is_written_down(page: Page) -> None:
 
 def test_the_index_leads_to_every_page_of_the_documentation() -> None:
     index = Page(ROOT / "docs/README.md")
-    led_to = {(index.path.parent / link.partition("#")[0]).resolve() for link in index.links()}
+    led_to = [(index.path.parent / link.partition("#")[0]).resolve() for link in index.links()]
+    assert len(set(led_to)) == len(led_to), "a page is named twice"
     missing = [str(page) for page in PAGES if page.path.is_relative_to(ROOT / "docs") and page.path not in led_to]
     assert missing == [str(index)]
