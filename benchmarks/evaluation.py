@@ -11,6 +11,7 @@ import argparse
 import resource
 import statistics
 import time
+from collections.abc import Iterable
 from concurrent.futures import Executor
 
 import numpy as np
@@ -23,7 +24,7 @@ from sidecar.export.board import Board
 from sidecar.export.telemetry import Telemetry
 from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.prometheus.frame import Frame
-from sidecar.prometheus.source import RangeResult
+from sidecar.prometheus.source import LabelValues, RangeResult
 
 STEP, NOW = 300, 1_700_000_100
 QUERY = QueryConfig.model_validate({"name": "cpu", "expr": "cpu", "max_series": 100_000})
@@ -44,6 +45,10 @@ class Noise:
         values = 0.4 + 0.2 * np.sin(times * 2 * np.pi / 86400 + self.phase)
         values += 0.03 * rng.standard_normal(values.shape)
         return RangeResult(Frame(self.labels, start, step, values), requests=1, samples=values.size)
+
+    def label_values(self, label: str, selectors: Iterable[str], start: int, end: int) -> LabelValues:
+        """Not asked: nothing is sharded."""
+        raise NotImplementedError
 
 
 def seconds_per_evaluation(series: int, runs: int, executor: Executor) -> tuple[float, float]:
