@@ -140,8 +140,10 @@ def selectors(expr: str) -> list[str]:
 def _with_any_value(selector: promql.VectorSelector) -> str:
     """Write a selector without its offset."""
     named = [] if selector.name is None else [f"__name__={json.dumps(selector.name)}"]
-    others = (
-        f"{matcher.name}{_OPERATORS[str(matcher.op)]}{json.dumps(matcher.value, ensure_ascii=False)}"
-        for matcher in selector.matchers.matchers
-    )
-    return ("{" + ",".join([*named, *others]) + "}").replace(PLACEHOLDER, ".+")
+    return "{" + ",".join([*named, *map(_loosened, selector.matchers.matchers)]) + "}"
+
+
+def _loosened(matcher: promql.Matcher) -> str:
+    if PLACEHOLDER in matcher.value:
+        return f'{matcher.name}!=""'
+    return f"{matcher.name}{_OPERATORS[str(matcher.op)]}{json.dumps(matcher.value, ensure_ascii=False)}"

@@ -62,10 +62,10 @@ def test_the_alternation_matches_the_values_and_nothing_else(values: list[str], 
 @pytest.mark.parametrize(
     ("expr", "expected"),
     [
-        (EXPR, ['{__name__="x_total",job="node",instance=~".+"}']),
+        (EXPR, ['{__name__="x_total",job="node",instance!=""}']),
         ('x{instance=~"${shard}"} offset 5m / on (instance) y{a!~"b\\"c",instance=~"${shard}"} - z',
-         ['{__name__="x",instance=~".+"}', '{__name__="y",a!~"b\\"c",instance=~".+"}']),
-        ('{__name__="a.b",c!="",instance=~"${shard}"}', ['{__name__="a.b",c!="",instance=~".+"}']),
+         ['{__name__="x",instance!=""}', '{__name__="y",a!~"b\\"c",instance!=""}']),
+        ('{__name__="a.b",c!="",instance=~"${shard}"}', ['{__name__="a.b",c!="",instance!=""}']),
         ('x{instance=~"${shard}" or job="node"}', []),
         ('rate(x{instance=~"${shard}"}[5m]) keep_metric_names', []),
     ],
@@ -89,7 +89,7 @@ def test_only_our_values_are_asked_for() -> None:
     result = ShardSource(source, shard, 600).query_range(EXPR, END, END, STEP)
     ours = "|".join(sorted(filter(shard.owns, names)))
     assert source.exprs == [EXPR.replace("${shard}", ours)]
-    assert source.listed == [(('{__name__="x_total",job="node",instance=~".+"}',), END - 600, END)]
+    assert source.listed == [(('{__name__="x_total",job="node",instance!=""}',), END - 600, END)]
     assert result.requests == 2
 
 
