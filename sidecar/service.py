@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -64,10 +65,9 @@ class Signals:
         self._any.clear()
 
 
-def serve(config_file: Path, web: WebOptions) -> int:
-    """Runs the sidecar until it is told to stop; the exit code."""
+def serve(config_file: Path, web: WebOptions, executor: Executor) -> int:
+    """Runs the sidecar, its fits on `executor`, until it is told to stop; the exit code."""
     signals = Signals()
-    executor = ProcessExecutor()
     with signals.handled():
         try:
             sidecar = Sidecar(lambda: load(config_file), web, SystemClock(), executor)

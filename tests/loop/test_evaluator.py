@@ -228,8 +228,19 @@ class Broken(Executor):
         return future
 
 
-def test_a_failed_fit_is_counted_shown_as_error_and_tried_again() -> None:
-    bench = Bench({host("a"): noise(1, end=NOW + STEP)}, Broken())
+class Gone(Executor):
+    """Cancels what it is given, as a cluster does that goes away."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Future[Any]:
+        del fn, args, kwargs
+        future: Future[Any] = Future()
+        future.cancel()
+        return future
+
+
+@pytest.mark.parametrize("executor", [Broken(), Gone()])
+def test_a_failed_fit_is_counted_shown_as_error_and_tried_again(executor: Executor) -> None:
+    bench = Bench({host("a"): noise(1, end=NOW + STEP)}, executor)
     bench.evaluate(NOW)
     with capture_logs() as logs:
         result = bench.evaluate(NOW + STEP)
