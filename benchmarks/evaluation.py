@@ -3,7 +3,7 @@
     python -m benchmarks.evaluation [SERIES...] [--runs=N] [--plot=FILE]
 
 A week of 5-minute steps per series, with the lookback full. An evaluation goes from the bytes of Prometheus' answer
-with one new step to the published snapshot; `scoring` is the part of it that scikit-learn's `score_samples` would do. All
+with one new step to the published snapshot; `scoring` is the part that scikit-learn's `score_samples` would do. All
 times are CPU seconds of this process, medians. One bundle of series is fitted, and its models serve all the others: the
 time of scoring does not depend on what is in a model. The yardsticks are one `fit` and one `score_samples` of
 scikit-learn's IsolationForest, multiplied by the number of series. `--plot` draws what an evaluation costs over the
@@ -25,6 +25,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 from sklearn.ensemble import IsolationForest
 
+from sidecar.allocator import give_back_large_blocks
 from sidecar.config.schema import QueryConfig
 from sidecar.detection import detector
 from sidecar.detection.detector import Models
@@ -214,6 +215,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
+    give_back_large_blocks()  # as a sidecar does
     fit, score = yardsticks(arguments.runs)
     found = [measured(series, arguments.runs) for series in arguments.series]
     print(table(found, fit, score))

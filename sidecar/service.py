@@ -13,6 +13,7 @@ from typing import TextIO
 
 import structlog
 
+from sidecar.allocator import give_back_large_blocks
 from sidecar.app import Sidecar, WebOptions
 from sidecar.config.load import load, parse
 from sidecar.config.problems import ConfigError
@@ -67,6 +68,7 @@ class Signals:
 
 def serve(config_file: Path, web: WebOptions, executor: Executor) -> int:
     """Runs the sidecar, its fits on `executor`, until it is told to stop; the exit code."""
+    give_back_large_blocks()
     signals = Signals()
     with signals.handled():
         try:
