@@ -38,7 +38,7 @@ from sidecar.prometheus.frame import Frame
 from sidecar.prometheus.source import LabelValues, RangeResult
 
 STEP, NOW, SHAPES = 300, 1_700_000_100, 64
-QUERY = QueryConfig.model_validate({"name": "cpu", "expr": "cpu", "max_series": 100_000})
+QUERY = QueryConfig.model_validate({"name": "cpu", "expr": "cpu", "max_series": 100_000, "fit_window": "7d"})
 
 
 HEAD = (

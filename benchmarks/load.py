@@ -1,5 +1,6 @@
 """What Prometheus bears, and how a start goes: python -m benchmarks.load [--series=1000] [--rates N...] [--seconds=60].
 
+Prometheus counts the samples its engine reads from release 3 on; where it does not, the sidecar's own count stands.
 A real Prometheus holds eight days of 5-minute steps per series. For each budget of samples per second, a sidecar starts
 cold; printed are the seconds until `/metrics` and until readiness is served, until the first and until every series has
 a score, how `warming` counts down, and what Prometheus itself counts meanwhile: samples its engine read, bytes of its
@@ -28,7 +29,7 @@ COLD = """\
 prometheus: {{url: "{url}", max_samples_per_second: {rate}}}
 evaluation_interval: 1s
 offset: 0s
-queries: [{{name: cpu, expr: cpu, max_series: 100000}}]
+queries: [{{name: cpu, expr: cpu, max_series: 100000, fit_window: 7d}}]
 """
 STEADY = """\
 prometheus: {{url: "{url}"}}
@@ -36,6 +37,7 @@ evaluation_interval: 1s
 offset: 0s
 queries: [{{name: cpu, expr: steady, max_series: 100000, step: 5s, fit_window: 10m, min_history: 5m, fit_every: 10m}}]
 """
+FETCHED = "anomaly_sidecar_samples_fetched_total"
 READ = "prometheus_engine_query_samples_total"
 BYTES = "prometheus_http_response_size_bytes_sum"
 ASKED = "prometheus_http_request_duration_seconds_count"
@@ -50,15 +52,16 @@ class Load:
     requests: float
 
     @classmethod
-    def of(cls, url: str) -> "Load":
-        """Asks for its own metrics."""
+    def of(cls, url: str, sidecar: SidecarProcess | None = None) -> "Load":
+        """Asks Prometheus, and the sidecar."""
         text = requests.get(f"{url}/metrics", timeout=10).text
         found: dict[str, float] = {}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if sample.labels.get("handler", "/api/v1/query_range") == "/api/v1/query_range":
                     found[sample.name] = sample.value
-        return cls(found.get(READ, 0.0), found.get(BYTES, 0.0), found.get(ASKED, 0.0))
+        fetched = sum(sidecar.samples(FETCHED).values()) if sidecar else 0.0
+        return cls(found.get(READ, fetched), found.get(BYTES, 0.0), found.get(ASKED, 0.0))
 
     def __sub__(self, before: "Load") -> "Load":
         return Load(self.read - before.read, self.sent - before.sent, self.requests - before.requests)
@@ -104,9 +107,9 @@ def cold_start(prometheus: PrometheusServer, series: int, rate: int, directory: 
             if found.get("ok") == series:
                 marks["all scored"] = elapsed
             time.sleep(0.1)
+        load = Load.of(prometheus.url, sidecar) - before
     finally:
         sidecar.kill()
-    load = Load.of(prometheus.url) - before
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in marks.items())
     return (
         f"{rate} samples/s: {spent}; warming {' '.join(map(str, countdown))}; Prometheus read {load.read:.0f} samples "
@@ -121,9 +124,9 @@ def steady_state(prometheus: PrometheusServer, series: int, seconds: int, direct
     try:
         sidecar.start()
         wait_until(lambda: states(sidecar).get("ok") == series, "every series to be scored", 300)
-        before, begin = Load.of(prometheus.url), time.perf_counter()
+        before, begin = Load.of(prometheus.url, sidecar), time.perf_counter()
         time.sleep(seconds)
-        load, steps = Load.of(prometheus.url) - before, (time.perf_counter() - begin) / 5
+        load, steps = Load.of(prometheus.url, sidecar) - before, (time.perf_counter() - begin) / 5
     finally:
         sidecar.kill()
     return (

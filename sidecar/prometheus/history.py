@@ -11,8 +11,6 @@ from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.lookback import Lookback, newest_samples
 from sidecar.prometheus.source import PrometheusError, RangeResult, RangeSource, TooLargeError
 
-FEWEST_STEPS = 20
-"""Steps that a request of a first fill asks for at least: with fewer, the labels would cost more than the samples."""
 FORGET = 12
 """Steps after which a series that is gone is not expected to come back."""
 
@@ -76,6 +74,8 @@ class History:
         min_samples: samples that make a vanished series worth keeping.
         samples_per_request: about how many samples a request may bring: a first fill is split into many, as each
             sample takes many times its memory while an answer is read.
+        fewest_steps: steps that such a request asks for at least: with fewer, its labels would cost more than its
+            samples.
     """
 
     def __init__(
@@ -89,11 +89,12 @@ class History:
         forget: int = FORGET,
         min_samples: int = 1,
         samples_per_request: int = 50_000,
+        fewest_steps: int = 20,
     ) -> None:
         self._source, self._expr = source, expr
         self._step, self._length, self._max_series = step, length, max_series
         self._forget, self._min_samples = forget * step, min_samples
-        self._budget = samples_per_request
+        self._budget, self._fewest_steps = samples_per_request, fewest_steps
         self._window: Lookback | None = None
         self._returned = 0  # end of the last frame that was returned
         self._partial: int | None = None  # first step that was answered with warnings, until it is without
@@ -167,7 +168,7 @@ class History:
 
     def _answers(self, first: int, last: int, series: int) -> Iterator[RangeResult]:
         """Ask for so many steps at once as the budget of samples allows, for the most series seen so far."""
-        budget = max(self._budget, FEWEST_STEPS * series)
+        budget = max(self._budget, self._fewest_steps * series)
         while first <= last:
             steps = min(max(1, budget // max(1, series)), (last - first) // self._step + 1)
             upto = first + (steps - 1) * self._step
