@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ from sidecar.execution.choice import ExecutorError, lasting_executor
 from sidecar.execution.local import LocalExecutor
 from sidecar.execution.process import ProcessExecutor
 from sidecar.loop.fitting import run
+from tests.real.fleet import cpu, newest_step
 from tests.real.processes import free_port, wait_until
+from tests.real.servers import PrometheusServer, openmetrics
+from tests.real.sidecar import SidecarProcess
 
 HOUR, STEP, NOW = 3_600, 300, 1_700_000_100
 
@@ -112,3 +116,28 @@ def test_the_executors_of_a_run() -> None:
     assert isinstance(lasting_executor("processes"), ProcessExecutor)
     with pytest.raises(ExecutorError, match="write processes or dask://HOST:PORT"):
         lasting_executor("in-process")
+
+
+CONFIG = """\
+prometheus: {{url: "{url}"}}
+evaluation_interval: 1s
+offset: 0s
+staleness: 1h
+queries: [{{name: cpu, expr: cpu, fit_window: 1d}}]
+"""
+
+
+def scored(one: SidecarProcess) -> bool:
+    return len(one.samples("anomaly_score")) == 6
+
+
+@pytest.mark.real
+def test_a_sidecar_that_fits_on_a_cluster_gives_the_same_scores(
+    cluster: Cluster, prometheus_server: Callable[..., PrometheusServer], sidecar: Callable[..., SidecarProcess]
+) -> None:
+    config = CONFIG.format(url=prometheus_server(openmetrics(cpu=cpu(newest_step(), 6))).url)
+    there, here = sidecar(config, f"--executor=dask://{cluster.address}"), sidecar(config)
+    for one in (there, here):
+        wait_until(partial(scored, one), "all to be scored", 60)
+    assert there.samples("anomaly_score") == here.samples("anomaly_score")
+    assert sum(there.samples("anomaly_sidecar_fit_failures_total").values()) == 0

@@ -81,7 +81,7 @@ def test_gap_after_failures_is_filled() -> None:
 
 def test_first_fill_goes_on_where_it_failed() -> None:
     source = MemorySource(always("a"))
-    held = history(source, samples_per_request=3)
+    held = history(source, samples_per_request=3, fewest_steps=1)
     first = MemorySource(source.samples)
     source.failures = []
     calls = source.query_range
@@ -319,7 +319,7 @@ def test_going_on_equals_a_fresh_fill(
     samples: dict[LabelSet, dict[int, float]], steps: list[int], length: int, budget: int
 ) -> None:
     source = MemorySource(samples)
-    on = advanced(history(source, length, samples_per_request=budget), steps).frame
+    on = advanced(history(source, length, samples_per_request=budget, fewest_steps=1), steps).frame
     fresh = history(source, length).advance(at(steps[-1])).frame
     assert with_samples(on)[0] == with_samples(fresh)[0]
     np.testing.assert_array_equal(with_samples(on)[1], with_samples(fresh)[1])
