@@ -13,6 +13,7 @@ number of series.
 import argparse
 import gc
 import json
+import logging
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 from prometheus_client import CollectorRegistry
 from sklearn.ensemble import IsolationForest
 
@@ -216,6 +218,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     give_back_large_blocks()  # as a sidecar does
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     fit, score = yardsticks(arguments.runs)
     found = [measured(series, arguments.runs) for series in arguments.series]
     print(table(found, fit, score))
