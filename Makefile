@@ -59,6 +59,7 @@ system-packages:
 test-binaries: $(DEV_READY)
 	@scripts/fetch-helm.sh $(BIN)/python .cache/helm
 	@scripts/fetch-compose.sh .cache/compose
+	@scripts/fetch-victoria-metrics.sh .cache/victoria-metrics
 
 $(BIN)/python:
 	@scripts/make-venv.sh $(PYTHON) $(VENV)

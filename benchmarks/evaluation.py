@@ -1,99 +1,229 @@
-"""What an evaluation of one query costs.
+"""What fits, scores, evaluations and the memory of one query cost, beside scikit-learn in the same process.
 
-usage: python benchmarks/evaluation.py [SERIES...] [--runs=N]
+    python -m benchmarks.evaluation [SERIES...] [--runs=N] [--plot=FILE]
 
-History is warm (a week of 5-minute steps per series) and one step is new: from its samples to the published result.
-Beside it, in the same process, stands the yardstick: one call of scikit-learn's IsolationForest per series, timed on
-one and multiplied. Then the resident memory of the process.
+A week of 5-minute steps per series, with the lookback full. An evaluation goes from the bytes of Prometheus' answer
+with one new step to the published snapshot; `scoring` is the part that scikit-learn's `score_samples` would do. All
+times are CPU seconds of this process, medians. One bundle of series is fitted, and its models serve all the others: the
+time of scoring does not depend on what is in a model. The yardsticks are one `fit` and one `score_samples` of
+scikit-learn's IsolationForest, multiplied by the number of series. `--plot` draws what an evaluation costs over the
+number of series.
 """
 
 import argparse
-import resource
+import gc
+import json
+import logging
 import statistics
 import time
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import structlog
 from prometheus_client import CollectorRegistry
 from sklearn.ensemble import IsolationForest
 
+from sidecar.allocator import give_back_large_blocks
 from sidecar.config.schema import QueryConfig
-from sidecar.execution.local import LocalExecutor
+from sidecar.detection import detector
+from sidecar.detection.detector import Models
+from sidecar.detection.watch import FitJob
 from sidecar.export.board import Board
 from sidecar.export.telemetry import Telemetry
 from sidecar.loop.evaluator import Evaluator, Surroundings
+from sidecar.prometheus.answer import read_range
 from sidecar.prometheus.frame import Frame
-from sidecar.prometheus.source import RangeResult
+from sidecar.prometheus.source import LabelValues, RangeResult
 
-STEP, NOW = 300, 1_700_000_100
-QUERY = QueryConfig.model_validate({"name": "cpu", "expr": "cpu", "max_series": 100_000})
+STEP, NOW, SHAPES = 300, 1_700_000_100, 64
+QUERY = QueryConfig.model_validate({"name": "cpu", "expr": "cpu", "max_series": 100_000, "fit_window": "7d"})
+
+
+HEAD = (
+    "series  evaluation, s  scoring, s  scikit-learn / scoring  fit, ms  scikit-learn / fit"
+    "  kB held  of it history  models  one by one differs"
+)
 
 
 class Noise:
-    """Daily shapes with noise, the same at each asking."""
+    """Daily shapes with noise, the same at each asking; the newest steps come as Prometheus' JSON."""
 
     def __init__(self, series: int) -> None:
         self.labels = tuple(sorted((("instance", f"host-{i:05}"), ("job", "node")) for i in range(series)))
-        self.phase = np.linspace(0, 2 * np.pi, series)[:, None]
+        self.bodies: dict[int, bytes] = {}
 
     def query_range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
         """The samples on the grid."""
         del expr
-        times = np.arange(start, end + 1, step)
-        rng = np.random.default_rng(start)
-        values = 0.4 + 0.2 * np.sin(times * 2 * np.pi / 86400 + self.phase)
-        values += 0.03 * rng.standard_normal(values.shape)
+        if start == end and end in self.bodies:
+            return read_range(self.bodies[end], start, end, step)
+        values = self._values(np.arange(start, end + 1, step))
         return RangeResult(Frame(self.labels, start, step, values), requests=1, samples=values.size)
 
+    def label_values(self, label: str, selectors: Iterable[str], start: int, end: int) -> LabelValues:
+        """Not asked: nothing is sharded."""
+        raise NotImplementedError
 
-def seconds_per_evaluation(series: int, runs: int, executor: Executor) -> tuple[float, float]:
-    """Median seconds of a warm evaluation, and seconds of the first fits."""
-    board = Board()
+    def encode(self, at: int) -> None:
+        """Keeps the answer for one step ready."""
+        values = self._values(np.array([at]))[:, 0].tolist()
+        result = [
+            {"metric": {"__name__": "cpu", **dict(labels)}, "values": [[at, f"{value}"]]}
+            for labels, value in zip(self.labels, values, strict=True)
+        ]
+        answer = {"status": "success", "data": {"resultType": "matrix", "result": result}}
+        self.bodies[at] = json.dumps(answer).encode()
+
+    def _values(self, times: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng(int(times[0]))
+        phase = np.linspace(0, 2 * np.pi, SHAPES)[:, None]
+        shapes = 0.4 + 0.2 * np.sin(times * 2 * np.pi / 86_400 + phase)
+        shapes += 0.03 * rng.standard_normal(shapes.shape)
+        return np.resize(shapes, (len(self.labels), len(times)))
+
+
+class OneBundle(Executor):
+    """Fits the first bundle and gives its models to all others; tells how long a series took."""
+
+    def __init__(self) -> None:
+        self.models: Models | None = None
+        self.seconds = float("nan")
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **keywords: Any) -> Future[Any]:  # noqa: ANN401
+        """Answers at once."""
+        del fn, keywords
+        future: Future[Any] = Future()
+        future.set_result([self._fitted(job) for job in args[0]])
+        return future
+
+    def _fitted(self, job: FitJob) -> Models:
+        if self.models is None:
+            begin = time.process_time()
+            self.models = job.run()
+            self.seconds = (time.process_time() - begin) / len(job.labels)
+        return self.models.take(np.arange(len(job.labels)) % len(self.models))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one number of series costs: CPU seconds, and bytes per series."""
+
+    series: int
+    evaluation: float
+    scoring: float
+    fit: float
+    held: float
+    history: float
+    models: float
+    apart: float
+
+
+def measured(series: int, runs: int) -> Figures:
+    """Runs a warm query."""
+    source, executor, board = Noise(series), OneBundle(), Board()
+    before = resident()
     board.configure(["cpu"], staleness=300)
-    around = Surroundings(Noise(series), executor, board, Telemetry(CollectorRegistry(), "benchmark"))
+    around = Surroundings(source, executor, board, Telemetry(CollectorRegistry(), "benchmark"))
     evaluator = Evaluator(QUERY, 0, "UTC", around)
-    begin = time.perf_counter()
     for at in (NOW, NOW + 1, NOW + 2):
         evaluator.evaluate(at)
-    fitted = time.perf_counter() - begin
     if len(board.snapshot.results["cpu"].series.labels) != series:
         raise SystemExit("not every series is scored")
     taken = []
     for i in range(1, runs + 1):
+        source.encode(NOW + i * STEP)
         evaluator._watch.series.asked[:] = NOW * 2  # noqa: SLF001 no fit within the measurement
-        begin = time.process_time()
-        evaluator.evaluate(NOW + i * STEP)
-        taken.append(time.process_time() - begin)
-    return statistics.median(taken), fitted
+        taken.append(cpu_seconds(lambda: evaluator.evaluate(NOW + i * STEP)))  # noqa: B023 called at once
+    if board.snapshot.results["cpu"].sample_time != NOW + runs * STEP:
+        raise SystemExit("the newest step is not scored")
+    source.bodies.clear()
+    gc.collect()
+    held = resident() - before
+    watch, frame = evaluator._watch, evaluator._history.advance(NOW + runs * STEP).frame  # noqa: SLF001
+    models, values, settings = watch.series.models, frame.values, watch.settings
+    scoring = [cpu_seconds(lambda: detector.score(models, values, frame.end, settings, 1)) for _ in range(runs)]
+    whole = detector.score(models, values, frame.end, settings, 1).score
+    rows = range(0, series, max(1, series // 50))
+    single = [detector.score(models.take(np.array([r])), values[[r]], frame.end, settings, 1).score[0] for r in rows]
+    return Figures(
+        series,
+        statistics.median(taken),
+        statistics.median(scoring),
+        executor.seconds,
+        held / series,
+        values.nbytes / series,
+        sum(part.nbytes for part in models.parts()) / series,
+        float(np.abs(np.array(single) / whole[list(rows)] - 1).max()),
+    )
 
 
-def yardstick(series: int) -> float:
-    """Seconds that scikit-learn takes to score one row of each series, one call per series."""
+def cpu_seconds(work: Callable[[], object]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+def resident() -> int:
+    """Bytes of memory that the process holds now."""
+    fields = Path("/proc/self/statm").read_text().split()
+    return int(fields[1]) * 4096
+
+
+def yardsticks(runs: int) -> tuple[float, float]:
+    """Seconds of a fit and of scoring one row, by scikit-learn, on as many rows and features as ours."""
     rng = np.random.default_rng(0)
-    forest = IsolationForest(random_state=0).fit(rng.standard_normal((2016, 5)))
-    row = rng.standard_normal((1, 5))
-    taken = []
-    for _ in range(7):
-        begin = time.process_time()
-        forest.score_samples(row)
-        taken.append(time.process_time() - begin)
-    return statistics.median(taken) * series
+    rows, row = rng.standard_normal((2016, 5)), rng.standard_normal((1, 5))
+    forest = IsolationForest(random_state=0)
+    fits = [cpu_seconds(lambda: forest.fit(rows)) for _ in range(runs)]
+    scores = [cpu_seconds(lambda: forest.score_samples(row)) for _ in range(runs)]
+    return statistics.median(fits), statistics.median(scores)
+
+
+def table(found: list[Figures], fit: float, score: float) -> str:
+    """The figures, and their ratios to the yardsticks."""
+    lines = [f"scikit-learn: {fit:.4f} s a fit, {score:.4f} s to score a row", HEAD]
+    lines += [
+        f"{one.series:>6}  {one.evaluation:>13.4f}  {one.scoring:>10.4f}  {score * one.series / one.scoring:>22.0f}"
+        f"  {1000 * one.fit:>7.1f}  {fit / one.fit:>18.1f}"
+        f"  {one.held / 1000:>7.1f}  {one.history / 1000:>13.1f}  {one.models / 1000:>6.1f}  {one.apart:>18.1e}"
+        for one in found
+    ]
+    return "\n".join(lines)
+
+
+def draw(found: list[Figures], score: float, target: Path) -> None:
+    """Cost over the number of series."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 slow to import, and only for the picture
+
+    series = [one.series for one in found]
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.loglog(series, [one.evaluation for one in found], "o-", label="one evaluation of the query")
+    axes.loglog(series, [score * one.series for one in found], "--", label="scikit-learn, a call per series")
+    axes.set(xlabel="series", ylabel="CPU seconds")
+    axes.legend()
+    axes.grid(visible=True, which="both", alpha=0.3)
+    figure.savefig(target, dpi=120)
 
 
 def main() -> None:
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("series", type=int, nargs="*", default=[100, 1000])
+    parser.add_argument("series", type=int, nargs="*", default=[10, 100, 1000, 10_000])
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    for series in arguments.series:
-        evaluation, first_fits = seconds_per_evaluation(series, arguments.runs, LocalExecutor())
-        by_sklearn = yardstick(series)
-        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"{series} series: {evaluation:.3f} s of CPU an evaluation, scikit-learn alone {by_sklearn:.1f} s "
-            f"({by_sklearn / evaluation:.0f} times as much); first fits {first_fits:.1f} s; "
-            f"peak resident {resident:.0f} MB"
-        )
+    give_back_large_blocks()  # as a sidecar does
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    fit, score = yardsticks(arguments.runs)
+    found = [measured(series, arguments.runs) for series in arguments.series]
+    print(table(found, fit, score))
+    if arguments.plot:
+        draw(found, score, arguments.plot)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ prometheus: {{url: "{url}"}}
 evaluation_interval: 1s
 offset: 0s
 queries:
-  - {{name: cpu, expr: cpu, max_series: 100000}}
+  - {{name: cpu, expr: cpu, max_series: 100000, fit_window: 7d}}
 """
 
 

@@ -2,16 +2,20 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import structlog
 from structlog.typing import Processor
 
 from sidecar import __version__
+
+if TYPE_CHECKING:
+    from sidecar.config.schema import Config
 
 EXIT_FAILURE = 1
 """A configuration that is not valid, or a run that failed; 2 is click's own for a wrong command line."""
@@ -79,19 +83,33 @@ def main() -> None:
 @main.command()
 @config_file
 @web_flags
+@click.option("--executor", default="processes", show_default=True, help="Where fits run; or dask://HOST:PORT.")
 @log_flags
-def run(config_file: Path, log_level: str, log_format: str, web_config_file: Path | None, **web: Any) -> None:  # noqa: ANN401 each has its type
+def run(
+    config_file: Path,
+    executor: str,
+    log_level: str,
+    log_format: str,
+    web_config_file: Path | None,
+    **web: Any,  # noqa: ANN401 each has its type
+) -> None:
     """Evaluates the configured queries until it is stopped."""
     from sidecar.app import WebOptions  # noqa: PLC0415 check-config needs none of it
+    from sidecar.execution.choice import ExecutorError, lasting_executor  # noqa: PLC0415
     from sidecar.service import serve  # noqa: PLC0415
 
     set_up_logging(log_level, log_format)
-    sys.exit(serve(config_file, WebOptions(config_file=web_config_file, **web)))
+    try:
+        where = lasting_executor(executor)
+    except ExecutorError as error:
+        raise click.BadParameter(str(error), param_hint="--executor") from error
+    sys.exit(serve(config_file, WebOptions(config_file=web_config_file, **web), where))
 
 
 @main.command("check-config")
 @config_file
-def check_config(config_file: Path) -> None:
+@click.option("--estimate", is_flag=True, help="Ask Prometheus for the series, tell what they will cost.")
+def check_config(config_file: Path, *, estimate: bool) -> None:
     """Checks a configuration file: a line per error, exit code 1 if there is one."""
     from sidecar.config.load import load  # noqa: PLC0415 --version needs none of it
     from sidecar.config.problems import ConfigError  # noqa: PLC0415
@@ -102,6 +120,21 @@ def check_config(config_file: Path) -> None:
         click.echo(error, err=True)
         sys.exit(EXIT_FAILURE)
     click.echo(f"{config_file}: valid, {len(config.queries)} queries")
+    if estimate:
+        sys.exit(_estimate(config))
+
+
+def _estimate(config: "Config") -> int:
+    from sidecar.estimate import report  # noqa: PLC0415 a plain check needs none of it
+    from sidecar.prometheus.source import PrometheusError  # noqa: PLC0415
+
+    try:
+        for line in report(config, time.time()):
+            click.echo(line)
+    except PrometheusError as error:
+        click.echo(f"no estimate: {error}", err=True)
+        return EXIT_FAILURE
+    return 0
 
 
 @main.command()

@@ -6,12 +6,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import structlog
 
+from sidecar.allocator import give_back_large_blocks
 from sidecar.app import Sidecar, WebOptions
 from sidecar.config.load import load, parse
 from sidecar.config.problems import ConfigError
@@ -64,10 +66,10 @@ class Signals:
         self._any.clear()
 
 
-def serve(config_file: Path, web: WebOptions) -> int:
-    """Runs the sidecar until it is told to stop; the exit code."""
+def serve(config_file: Path, web: WebOptions, executor: Executor) -> int:
+    """Runs the sidecar, its fits on `executor`, until it is told to stop; the exit code."""
+    give_back_large_blocks()
     signals = Signals()
-    executor = ProcessExecutor()
     with signals.handled():
         try:
             sidecar = Sidecar(lambda: load(config_file), web, SystemClock(), executor)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.real.certificates import Authority
 from tests.real.processes import Server
-from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer
+from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer, VictoriaMetrics
 from tests.real.sidecar import SidecarProcess
 
 S = TypeVar("S", bound=Server)
@@ -39,6 +39,12 @@ def started() -> Iterator[list[Server]]:
 def prometheus_server(tmp_path: Path, started: list[Server]) -> Callable[..., PrometheusServer]:
     """Starts a Prometheus; the arguments are those of `PrometheusServer` after the directory."""
     return _starter(PrometheusServer, tmp_path, started)
+
+
+@pytest.fixture
+def victoria_metrics(tmp_path: Path, started: list[Server]) -> Callable[..., VictoriaMetrics]:
+    """Starts a VictoriaMetrics with a history."""
+    return _starter(VictoriaMetrics, tmp_path, started)
 
 
 @pytest.fixture

@@ -40,7 +40,9 @@ def test_a_missing_file_is_an_error_of_the_configuration(tmp_path: Path) -> None
     assert result.exit_code == 1
 
 
-@pytest.mark.parametrize("arguments", [["run", "--no-such-flag"], ["demo", "--exit-after=soon"], ["fly"]])
+@pytest.mark.parametrize(
+    "arguments", [["run", "--no-such-flag"], ["run", "--executor=ray"], ["demo", "--exit-after=soon"], ["fly"]]
+)
 def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2
 

@@ -13,6 +13,9 @@ OWN_GAUGES = tuple(
     OWN_PREFIX + gauge
     for gauge in ("score", "flag", "value", "expected", "lower", "upper", "start_timestamp_seconds", "sidecar_series")
 )
+PLACEHOLDER = "${shard}"
+"""What an expression says in the place of the values of a label that belong to the shard."""
+_SHARD = re.escape(PLACEHOLDER)
 _COUNTER_ENDINGS = ("_total", "_bucket")
 _USES_OF_A_COUNTER = frozenset({
     "rate", "irate", "increase", "delta", "idelta", "deriv", "resets", "changes", "timestamp", "absent",
@@ -48,6 +51,20 @@ def check_condition(text: str) -> str:
     """A condition itself; ValueError where it selects our own output or is cut off."""
     _checked(text)
     return text
+
+
+def check_placeholder(text: str, by: str | None) -> None:
+    """ValueError where an expression says `${shard}` but not as the value of the label that series are split by."""
+    if PLACEHOLDER not in text:
+        return
+    if by is None:
+        raise ValueError(
+            f"says {PLACEHOLDER}, but nothing says which shard this is: "
+            "write for example sharding: {by: instance, count: 3, index: 0}"
+        )
+    places = re.findall(rf"""\b{by}\s*=~\s*(?:"{_SHARD}"|'{_SHARD}')""", text)
+    if len(places) != text.count(PLACEHOLDER):
+        raise ValueError(f'says {PLACEHOLDER} in another place than {{{by}=~"{PLACEHOLDER}"}}: write it so')
 
 
 def _checked(text: str) -> promql.Expr | None:

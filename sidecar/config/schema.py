@@ -1,12 +1,12 @@
 """The configuration as typed models: every key, its default and its limits, once."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from sidecar.config.connection import PrometheusConfig
-from sidecar.config.promql import check_condition, check_expression
+from sidecar.config.promql import check_condition, check_expression, check_placeholder
 from sidecar.config.vocabulary import (
     AlarmBudget,
     Budget,
@@ -18,6 +18,7 @@ from sidecar.config.vocabulary import (
     LabelName,
     Missing,
     Number,
+    Ordinal,
     Period,
     QueryName,
     Range,
@@ -34,6 +35,7 @@ __all__ = [
     "PrometheusConfig",
     "QueryConfig",
     "QuerySettings",
+    "Sharding",
     "Timing",
 ]
 
@@ -58,6 +60,23 @@ class MinDeviation(Section):
 
     absolute: Number = Field(default=0.0, ge=0, examples=["0.1"])
     relative: Number = Field(default=0.0, ge=0, examples=["0.2"])
+
+
+class Sharding(Section):
+    """Which part of the series is ours, of so many parts as there are processes."""
+
+    by: LabelName = Field(default="instance", examples=["instance"])
+    count: Count = Field(examples=["3"])
+    index: Ordinal = Field(examples=["${POD_NAME}"])
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.index >= self.count:
+            raise ValueError(
+                f"has index {self.index} of count {self.count}: the first of {self.count} is 0, "
+                f"the last {self.count - 1}"
+            )
+        return self
 
 
 def _longest_useful_window(settings: dict[str, Any]) -> int:
@@ -91,6 +110,7 @@ class QuerySettings(Timing):
     suppress_when: Condition | None = Field(
         default=None, examples=["changes(kube_deployment_status_observed_generation[15m]) > 0"]
     )
+    sharding: Sharding | None = Field(default=None, examples=["{by: instance, count: 3, index: 0}"])
     missing: Missing = Field(default=Missing.IGNORE, strict=False, examples=["ignore"])
 
 
@@ -99,6 +119,13 @@ class QueryConfig(QuerySettings):
 
     name: QueryName = Field(examples=["node_cpu"])
     expr: Expression = Field(examples=["rate(process_cpu_seconds_total[5m])"])
+
+    @model_validator(mode="after")
+    def _placeholder_has_a_meaning(self) -> Self:
+        check_placeholder(self.expr, self.sharding.by if self.sharding else None)
+        if self.suppress_when is not None:
+            check_placeholder(self.suppress_when, self.sharding.by if self.sharding else None)
+        return self
 
 
 class LoopTiming(Section):

@@ -133,6 +133,18 @@ def _number(value: object) -> object:
     return value
 
 
+def _ordinal(value: object) -> object:
+    """The number that the name of a pod of a StatefulSet ends in."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(?:.*-)?([0-9]{1,9})", value)
+    if match is None:
+        raise ValueError(
+            f"{shortened(value)!r} does not end in a number: write one from 0 on, or ${{POD_NAME}} in a StatefulSet"
+        )
+    return int(match[1])
+
+
 def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
     if not bounds[0] < bounds[1]:
         raise ValueError("must rise from the lowest to the highest value: write for example [0, 1]")
@@ -222,6 +234,8 @@ Period: TypeAlias = Annotated[Duration, AfterValidator(_at_least_a_second)]
 Budget: TypeAlias = Annotated[AlarmBudget, PlainValidator(_alarm_budget), PlainSerializer(str)]
 Confirmation: TypeAlias = Annotated[Confirm, PlainValidator(_confirm), PlainSerializer(str)]
 Count: TypeAlias = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+Ordinal: TypeAlias = Annotated[int, BeforeValidator(_ordinal), Field(ge=0)]
+"""A number from 0 on, also as the end of a pod's name: `web-3` is 3."""
 Number: TypeAlias = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 _Bound: TypeAlias = Annotated[float, BeforeValidator(_number)]
 Range: TypeAlias = Annotated[tuple[_Bound, _Bound], Field(strict=False), AfterValidator(_rising)]

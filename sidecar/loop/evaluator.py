@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from sidecar.config.promql import PLACEHOLDER
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.account import Account, accounts
 from sidecar.detection.alarm import Reason
@@ -30,6 +31,7 @@ from sidecar.loop.suppression import Suppression
 from sidecar.loop.terms import policy_of, schedule_of
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.history import Advance, History
+from sidecar.prometheus.shard import ListingSource, NoSource, Shard, ShardSource
 from sidecar.prometheus.source import (
     BadAnswerError,
     PrometheusError,
@@ -59,14 +61,14 @@ class Surroundings:
     """What the evaluators of all queries share.
 
     Attributes:
-        source: answers the range queries.
+        source: answers the range queries, and lists the values of labels.
         executor: runs the fits.
         board: takes the results.
         telemetry: counts what happens.
         interval: seconds between evaluations.
     """
 
-    source: RangeSource
+    source: ListingSource
     executor: Executor
     board: Board
     telemetry: Telemetry
@@ -84,7 +86,7 @@ class Evaluator:
         self._offset = offset
         # Held whenever history or watch may change; what is read under it is consistent.
         self._lock = threading.Lock()
-        source = LettingGo(around.source, self._lock)
+        source = LettingGo(part_of(around.source, query, schedule), self._lock)
         self._history = History(
             source,
             query.expr,
@@ -247,6 +249,16 @@ def facts(verdicts: Verdicts, row: int, why: Account | None) -> dict[str, object
     if why is None:
         return told | {"changed": "vanished"}
     return told | {"changed": ", ".join(why.changed), "unusual": why.rarest, "one_in": float(f"{why.one_in:.2g}")}
+
+
+def part_of(source: ListingSource, query: QueryConfig, schedule: Schedule) -> RangeSource:
+    """The part of a source that a query is to have here: a query that cannot be split goes to one shard as a whole."""
+    if query.sharding is None:
+        return source
+    shard = Shard(query.sharding.by, query.sharding.count, query.sharding.index)
+    if PLACEHOLDER not in query.expr and not shard.owns(query.name):
+        return NoSource()
+    return ShardSource(source, shard, schedule.lookback * query.step)
 
 
 def suppression_of(query: QueryConfig, schedule: Schedule, source: RangeSource) -> Suppression | None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 
 import structlog
@@ -47,7 +47,7 @@ class FitDesk:
         ended = [errand for errand in self._under_way if errand.future.done()]
         self._under_way = [errand for errand in self._under_way if errand not in ended]
         for errand in ended:
-            error = errand.future.exception()
+            error = failure_of(errand.future)
             if error is None:
                 for job, models in zip(errand.jobs, errand.future.result(), strict=True):
                     watch.install(job, models)
@@ -64,6 +64,11 @@ class FitDesk:
         for errand in self._under_way:
             errand.future.cancel()
         self._under_way = []
+
+
+def failure_of(future: Future[list[Models]]) -> BaseException | None:
+    """Why a future that is done has no result: a cluster that goes away cancels what it was given."""
+    return CancelledError("cancelled where it was to run") if future.cancelled() else future.exception()
 
 
 def bundles(jobs: Sequence[FitJob]) -> Iterator[list[FitJob]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.prometheus.frame import Frame, LabelSet
-from sidecar.prometheus.source import BadAnswerError, BadQueryError, RangeResult
+from sidecar.prometheus.source import BadAnswerError, BadQueryError, LabelValues, RangeResult
 
 _EXCERPT = 200  # bytes of a body, in a message
 _LONGEST = 1000  # characters of someone else's text, in a message
@@ -56,6 +56,20 @@ def read_range(body: bytes, start: int, end: int, step: int) -> RangeResult:
         ) from error
     samples = sum(len(entry["values"]) for entry in series)
     return RangeResult(Frame(labels, start, step, values), warnings, infos, samples=samples, size=len(body))
+
+
+def read_values(body: bytes) -> LabelValues:
+    """Read the answer to a listing of the values of a label.
+
+    Raises:
+        BadAnswerError: it is not a list of texts.
+        BadQueryError: it reports an error.
+    """
+    envelope = read_envelope(body)
+    values = envelope.get("data") or []
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise BadAnswerError(f"not a list of label values of the Prometheus API: {excerpt(body)}")
+    return LabelValues(tuple(values), _texts(envelope, "warnings"), size=len(body))
 
 
 def excerpt(body: bytes) -> str:

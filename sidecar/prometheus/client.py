@@ -1,14 +1,15 @@
-"""Prometheus' HTTP API: range queries, with everything that can go wrong on the way."""
+"""Prometheus' HTTP API: range queries and label values, with everything that can go wrong on the way."""
 
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import urlsplit, urlunsplit
+from typing import TypeAlias
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -16,11 +17,13 @@ from urllib3.exceptions import HTTPError
 from sidecar import __version__
 from sidecar.config.connection import PrometheusConfig
 from sidecar.prometheus import access
-from sidecar.prometheus.answer import excerpt, read_envelope, read_range
+from sidecar.prometheus.answer import excerpt, read_envelope, read_range, read_values
 from sidecar.prometheus.frame import join
+from sidecar.prometheus.pace import Pace
 from sidecar.prometheus.source import (
     BadAnswerError,
     BadQueryError,
+    LabelValues,
     PrometheusError,
     RangeResult,
     RefusedError,
@@ -36,11 +39,15 @@ MAX_POINTS = 11_000
 
 _CHUNK = 1 << 16
 _ATTEMPTS = 4
+_Form: TypeAlias = list[tuple[str, str]]
 _BAD_QUERY = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 class PrometheusClient:
     """A client of one Prometheus, for any number of threads.
+
+    A first fill asks for millions of samples: what was received is paid for with a pause before the next range query,
+    outside of the time that a request may take.
 
     Args:
         config: where the server is, how it lets us in, and the limits that are kept to; its timeout is for one
@@ -55,6 +62,7 @@ class PrometheusClient:
         self._timeout = config.timeout
         self._max_body = max_body
         self._backoff = backoff
+        self._pace = Pace(config.max_samples_per_second, time.monotonic)
         self._turn = threading.BoundedSemaphore(config.max_concurrent_requests)
         self._session = _session(config)
         self._stop = threading.Event()
@@ -74,6 +82,16 @@ class PrometheusClient:
             parts.append(part)
         return _joined(parts)
 
+    def label_values(self, label: str, selectors: Iterable[str], start: int, end: int) -> LabelValues:
+        """List the values of a label; see `ListingSource`."""
+        form = [("start", str(start)), ("end", str(end)), *(("match[]", selector) for selector in selectors)]
+        body, made = self._ask("GET", f"/api/v1/label/{quote(label)}/values", form)
+        try:
+            return replace(read_values(body), requests=made)
+        except PrometheusError as error:
+            error.requests = made
+            raise
+
     @property
     def in_flight(self) -> int:
         """Number of requests that wait for their answer."""
@@ -88,27 +106,31 @@ class PrometheusClient:
         self._session.close()
 
     def _range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
-        form = {
-            "query": expr,
-            "start": str(start),
-            "end": str(end),
-            "step": str(step),
-            "timeout": f"{self._timeout:g}s",
-        }
-        body, made = self._post("/api/v1/query_range", form)
+        form = [
+            ("query", expr),
+            ("start", str(start)),
+            ("end", str(end)),
+            ("step", str(step)),
+            ("timeout", f"{self._timeout:g}s"),
+        ]
+        if not self._pace.wait(self._stop):
+            raise StoppedError("closed")
+        body, made = self._ask("POST", "/api/v1/query_range", form)
         try:
-            return replace(read_range(body, start, end, step), requests=made)
+            result = replace(read_range(body, start, end, step), requests=made)
         except PrometheusError as error:
             error.requests = made
             raise
+        self._pace.spend(result.samples)
+        return result
 
-    def _post(self, path: str, form: Mapping[str, str]) -> tuple[bytes, int]:
+    def _ask(self, method: str, path: str, form: _Form) -> tuple[bytes, int]:
         """Return the body of the answer and the number of requests it took."""
         deadline = time.monotonic() + self._timeout
         attempt = 1
         while True:
             try:
-                return self._attempt(path, form, deadline), attempt
+                return self._attempt(method, path, form, deadline), attempt
             except PrometheusError as error:
                 error.requests = attempt
                 if not self._may_retry(error, attempt, deadline):
@@ -124,22 +146,22 @@ class PrometheusClient:
             pause = error.retry_after
         return time.monotonic() + pause < deadline and not self._stop.wait(pause)
 
-    def _attempt(self, path: str, form: Mapping[str, str], deadline: float) -> bytes:
+    def _attempt(self, method: str, path: str, form: _Form, deadline: float) -> bytes:
         if not self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise UnreachableError(f"no turn within {self._timeout:g} s: raise max_concurrent_requests or timeout")
         try:
-            return self._exchange(path, form, max(0.001, deadline - time.monotonic()))
+            return self._exchange(method, path, form, max(0.001, deadline - time.monotonic()))
         finally:
             self._turn.release()
 
-    def _exchange(self, path: str, form: Mapping[str, str], seconds: float) -> bytes:
+    def _exchange(self, method: str, path: str, form: _Form, seconds: float) -> bytes:
         with Exchange(seconds) as exchange:
             with self._lock:
                 self._in_flight.add(exchange)
             try:
                 if self._stop.is_set():
                     raise StoppedError("closed")
-                body = self._send(path, form, seconds)
+                body = self._send(method, path, form, seconds)
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise self._failure(error, exchange) from error
             finally:
@@ -149,10 +171,12 @@ class PrometheusClient:
             raise self._failure(EOFError(), exchange)
         return body
 
-    def _send(self, path: str, form: Mapping[str, str], seconds: float) -> bytes:
-        response = self._session.post(
+    def _send(self, method: str, path: str, form: _Form, seconds: float) -> bytes:
+        response = self._session.request(
+            method,
             self._url + path,
-            data=form,
+            params=form if method == "GET" else None,
+            data=form if method == "POST" else None,
             headers=access.headers(self._config),
             verify=access.verification(self._config.tls_config),
             cert=access.certificate(self._config.tls_config),

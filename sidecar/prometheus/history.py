@@ -72,7 +72,10 @@ class History:
         max_series: series held at most.
         forget: steps after which a series is not expected to come back.
         min_samples: samples that make a vanished series worth keeping.
-        samples_per_request: about how many samples a request may bring: a first fill is split into many.
+        samples_per_request: about how many samples a request may bring: a first fill is split into many, as each
+            sample takes many times its memory while an answer is read.
+        fewest_steps: steps that such a request asks for at least: with fewer, its labels would cost more than its
+            samples.
     """
 
     def __init__(
@@ -85,12 +88,13 @@ class History:
         *,
         forget: int = FORGET,
         min_samples: int = 1,
-        samples_per_request: int = 250_000,
+        samples_per_request: int = 50_000,
+        fewest_steps: int = 20,
     ) -> None:
         self._source, self._expr = source, expr
         self._step, self._length, self._max_series = step, length, max_series
         self._forget, self._min_samples = forget * step, min_samples
-        self._budget = samples_per_request
+        self._budget, self._fewest_steps = samples_per_request, fewest_steps
         self._window: Lookback | None = None
         self._returned = 0  # end of the last frame that was returned
         self._partial: int | None = None  # first step that was answered with warnings, until it is without
@@ -164,15 +168,16 @@ class History:
 
     def _answers(self, first: int, last: int, series: int) -> Iterator[RangeResult]:
         """Ask for so many steps at once as the budget of samples allows, for the most series seen so far."""
+        budget = max(self._budget, self._fewest_steps * series)
         while first <= last:
-            steps = min(max(1, self._budget // max(1, series)), (last - first) // self._step + 1)
+            steps = min(max(1, budget // max(1, series)), (last - first) // self._step + 1)
             upto = first + (steps - 1) * self._step
             try:
                 result = self._source.query_range(self._expr, first, upto, self._step)
             except TooLargeError:
                 if steps == 1:
                     raise
-                series = 2 * self._budget // steps  # half of the steps
+                series = 2 * budget // steps  # half of the steps
                 continue
             yield result
             first, series = upto + self._step, max(series, len(result.frame.labels))

@@ -10,7 +10,7 @@ PrometheusError
 └── StoppedError       the source was closed meanwhile
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sidecar.prometheus.frame import Frame
@@ -63,6 +63,23 @@ class StoppedError(PrometheusError):
 
 
 @dataclass(frozen=True, slots=True)
+class LabelValues:
+    """The values of a label, and what it took to list them.
+
+    Attributes:
+        values: in the order of the server.
+        warnings: what the server said about the answer: parts of it may be missing.
+        requests: HTTP requests made, retries included.
+        size: bytes received, uncompressed.
+    """
+
+    values: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    requests: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RangeResult:
     """The answer to a range query, and what it took.
 
@@ -81,6 +98,15 @@ class RangeResult:
     requests: int = 0
     samples: int = 0
     size: int = 0
+
+    def after(self, listing: LabelValues) -> "RangeResult":
+        """Return the result with what it took to list the values of a label before."""
+        return replace(
+            self,
+            warnings=(*listing.warnings, *self.warnings),
+            requests=self.requests + listing.requests,
+            size=self.size + listing.size,
+        )
 
 
 class RangeSource(Protocol):

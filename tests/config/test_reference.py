@@ -11,7 +11,7 @@ from sidecar.config import web
 from sidecar.config.connection import Authorization, BasicAuth, HttpHeader, PrometheusConfig, TlsConfig
 from sidecar.config.duration import format_duration
 from sidecar.config.load import parse
-from sidecar.config.schema import Alarm, Config, MinDeviation, QueryConfig
+from sidecar.config.schema import Alarm, Config, MinDeviation, QueryConfig, Sharding
 from sidecar.config.vocabulary import Section
 
 TEXT = (Path(__file__).parents[2] / "docs/reference/configuration.md").read_text()
@@ -25,6 +25,7 @@ SECTIONS: dict[str, type[Section]] = {
     "`queries`": QueryConfig,
     "`alarm`": Alarm,
     "`min_deviation`": MinDeviation,
+    "`sharding`": Sharding,
 }
 MAPPINGS: tuple[object, ...] = ({}, TlsConfig(), Alarm(), MinDeviation())
 

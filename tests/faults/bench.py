@@ -17,7 +17,7 @@ from sidecar.export.telemetry import Telemetry
 from sidecar.export.text import Format
 from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.prometheus.frame import LabelSet
-from sidecar.prometheus.source import RangeSource
+from sidecar.prometheus.shard import ListingSource
 
 STEP = 300
 NOW = 1_700_000_100
@@ -44,7 +44,9 @@ def noise(name: str, end: int, steps: int = 800) -> dict[int, float]:
 class Bench:
     """One query's evaluator, its board, its metrics."""
 
-    def __init__(self, source: RangeSource, executor: Executor | None = None, offset: int = 0, **query: object) -> None:
+    def __init__(
+        self, source: ListingSource, executor: Executor | None = None, offset: int = 0, **query: object
+    ) -> None:
         self.registry = CollectorRegistry()
         self.board = Board()
         self.board.configure(["cpu"], STALENESS)

@@ -212,11 +212,7 @@ def test_the_notes_say_what_is_missing() -> None:
     assert "No pod was made" in notes("--values", values_file("beside"))
 
 
-CHECKED = [
-    pytest.param(name, marks=pytest.mark.xfail(reason="sharding is a key yet to come")) if name == "sharded" else name
-    for name in SCENARIOS
-    if name != "existing-secret"
-]
+CHECKED = [name for name in SCENARIOS if name != "existing-secret"]
 
 
 @pytest.mark.parametrize("scenario", CHECKED)

@@ -99,9 +99,8 @@ def test_the_schema_refuses_a_typo_in_every_key(path: tuple[str, ...]) -> None:
 
 def test_the_schema_knows_the_keys_of_the_configuration() -> None:
     config = SCHEMA["properties"]["config"]["properties"]
-    written_by_the_chart = {"sharding"}
     assert set(config) == set(Config.model_fields)
-    assert set(SCHEMA["definitions"]["query"]["properties"]) - written_by_the_chart == set(QueryConfig.model_fields)
+    assert set(SCHEMA["definitions"]["query"]["properties"]) == set(QueryConfig.model_fields)
 
 
 @pytest.mark.parametrize(

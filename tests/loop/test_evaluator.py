@@ -1,3 +1,5 @@
+import dataclasses
+import re
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeAlias
@@ -7,15 +9,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from sidecar.config.schema import Alarm, MinDeviation, QueryConfig
+from sidecar.config.schema import Alarm, MinDeviation, QueryConfig, Sharding
 from sidecar.config.vocabulary import Missing
 from sidecar.execution.local import LocalExecutor
 from sidecar.export.board import Board
 from sidecar.export.snapshot import QueryResult, State
 from sidecar.export.telemetry import Telemetry
 from sidecar.loop.evaluator import Evaluator, Surroundings
-from sidecar.prometheus.frame import LabelSet
-from sidecar.prometheus.source import BadQueryError, PrometheusError, UnreachableError
+from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.source import BadQueryError, PrometheusError, RangeResult, UnreachableError
 from tests.prometheus.memory_source import MemorySource
 
 STEP = 300
@@ -41,8 +43,10 @@ def noise(seed: int, steps: int = 800, end: int = NOW) -> dict[int, float]:
 class Bench:
     """An evaluator over samples in memory, with what it publishes and counts."""
 
+    source_type = MemorySource
+
     def __init__(self, samples: Samples, executor: Executor, **query: object) -> None:
-        self.source = MemorySource(samples)
+        self.source = self.source_type(samples)
         self.registry = CollectorRegistry()
         self.board = Board()
         self.board.configure(["cpu"], staleness=300)
@@ -224,8 +228,19 @@ class Broken(Executor):
         return future
 
 
-def test_a_failed_fit_is_counted_shown_as_error_and_tried_again() -> None:
-    bench = Bench({host("a"): noise(1, end=NOW + STEP)}, Broken())
+class Gone(Executor):
+    """Cancels what it is given, as a cluster does that goes away."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Future[Any]:
+        del fn, args, kwargs
+        future: Future[Any] = Future()
+        future.cancel()
+        return future
+
+
+@pytest.mark.parametrize("executor", [Broken(), Gone()])
+def test_a_failed_fit_is_counted_shown_as_error_and_tried_again(executor: Executor) -> None:
+    bench = Bench({host("a"): noise(1, end=NOW + STEP)}, executor)
     bench.evaluate(NOW)
     with capture_logs() as logs:
         result = bench.evaluate(NOW + STEP)
@@ -297,3 +312,54 @@ def test_the_band_is_where_the_flag_would_begin() -> None:
     for value, flag in ((upper + 1e-3, 1), (upper - 1e-3, 0), (lower + 1e-3, 0), (lower - 1e-3, 1)):
         again = {host("a"): {**samples[host("a")], NOW: value}}
         assert (gauge(warm(again).evaluate(NOW + 30), "anomaly_score")["a"] >= 1) == flag
+
+
+def shard(index: int, count: int = 3) -> Sharding:
+    return Sharding(by="instance", count=count, index=index)
+
+
+SPLIT = 'cpu{instance=~"${shard}"}'
+
+
+class SplitSource(MemorySource):
+    """Answers with the instances that the expression names."""
+
+    def query_range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
+        result = super().query_range(expr, start, end, step)
+        named = re.findall(r"h\d", expr)
+        rows = [row for row, labels in enumerate(result.frame.labels) if dict(labels)["instance"] in named]
+        labels = tuple(result.frame.labels[row] for row in rows)
+        return dataclasses.replace(result, frame=Frame(labels, start, step, result.frame.values[rows]))
+
+
+class SplitBench(Bench):
+    source_type = SplitSource
+
+
+def test_each_series_is_scored_by_one_shard_as_it_would_be_by_all_in_one() -> None:
+    samples = {host(f"h{i}"): noise(i) for i in range(6)}
+    whole = gauge(warm(samples).evaluate(NOW + 30), "anomaly_score")
+    parts: list[tuple[str, float]] = []
+    for index in range(3):
+        bench = SplitBench(samples, LocalExecutor(), expr=SPLIT, sharding=shard(index))
+        for at in (NOW, NOW + 1, NOW + 2):
+            result = bench.evaluate(at)
+        parts += gauge(result, "anomaly_score").items()
+    assert len(parts) == 6
+    assert dict(parts) == whole
+
+
+def test_an_empty_shard_is_evaluated_and_shows_nothing() -> None:
+    bench = Bench({}, LocalExecutor(), expr=SPLIT, sharding=shard(0))
+    result = bench.evaluate(NOW)
+    assert result.series.labels == ()
+    assert bench.source.exprs == []
+    assert bench.board.snapshot.failures == {}
+    assert bench.counted("prometheus_requests_total") == 1
+
+
+def test_a_query_that_is_not_split_is_evaluated_by_one_shard() -> None:
+    benches = [Bench({host("a"): noise(1)}, LocalExecutor(), sharding=shard(index)) for index in range(3)]
+    for bench in benches:
+        bench.evaluate(NOW)
+    assert sorted(len(bench.source.asked) > 0 for bench in benches) == [False, False, True]

@@ -1,11 +1,11 @@
 """A `RangeSource` in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from sidecar.prometheus.frame import Frame, LabelSet
-from sidecar.prometheus.source import PrometheusError, RangeResult
+from sidecar.prometheus.source import LabelValues, PrometheusError, RangeResult
 
 
 class MemorySource:
@@ -14,6 +14,8 @@ class MemorySource:
     def __init__(self, samples: Mapping[LabelSet, Mapping[int, float]]) -> None:
         self.samples = samples
         self.asked: list[tuple[int, int]] = []
+        self.exprs: list[str] = []
+        self.listed: list[tuple[tuple[str, ...], int, int]] = []
         self.failures: list[PrometheusError] = []  # raised one by one instead of the next answers
         self.warnings: tuple[str, ...] = ()
 
@@ -21,6 +23,7 @@ class MemorySource:
         assert expr
         assert start % step == end % step == 0
         self.asked.append((start, end))
+        self.exprs.append(expr)
         if self.failures:
             raise self.failures.pop(0)
         times = range(start, end + 1, step)
@@ -29,3 +32,14 @@ class MemorySource:
         frame = Frame(tuple(present), start, step, values.reshape(len(present), len(times)))
         found = sum(time in self.samples[labels] for labels in present for time in times)
         return RangeResult(frame, self.warnings, requests=1, samples=found)
+
+    def label_values(self, label: str, selectors: Iterable[str], start: int, end: int) -> LabelValues:
+        self.listed.append((tuple(selectors), start, end))
+        if self.failures:
+            raise self.failures.pop(0)
+        found = {
+            dict(labels).get(label)
+            for labels, points in self.samples.items()
+            if any(start <= at <= end for at in points)
+        }
+        return LabelValues(tuple(sorted(filter(None, found))), requests=1)

@@ -318,3 +318,33 @@ def test_environment_and_netrc_do_not_matter(
 def test_proxy(server: RawServer) -> None:
     ask(client("http://prometheus.invalid:9090", proxy_url=server.url))
     assert server.seen[0].head.startswith("POST http://prometheus.invalid:9090/api/v1/query_range")
+
+
+def test_the_values_of_a_label() -> None:
+    body = b'{"status":"success","data":["a","b\\"c"],"warnings":["w"]}'
+    with raw_server(http(200, body)) as server:
+        listing = client(server.url + "/prefix").label_values("instance", ["x", 'y{a=~".+"}'], T0, T0 + 60)
+    assert (listing.values, listing.warnings, listing.requests, listing.size) == (("a", 'b"c'), ("w",), 1, len(body))
+    [request] = server.seen
+    form = f"start={T0}&end={T0 + 60}&match%5B%5D=x&match%5B%5D=y%7Ba%3D~%22.%2B%22%7D"
+    assert request.head.startswith(f"GET /prefix/api/v1/label/instance/values?{form} HTTP/1.1")
+
+
+@pytest.mark.parametrize("data", [b'{"a": 1}', b"[1]", b'"text"'])
+def test_what_is_no_list_of_values_is_refused(data: bytes) -> None:
+    with (
+        raw_server(http(200, b'{"status":"success","data":' + data + b"}")) as server,
+        pytest.raises(BadAnswerError, match="label values") as raised,
+    ):
+        client(server.url).label_values("instance", [], T0, T0)
+    assert raised.value.requests == 1
+
+
+def test_a_pause_ends_at_close() -> None:
+    with raw_server(GOOD) as server:
+        source = client(server.url, max_samples_per_second=1)
+        source._pace.spend(10**9)
+        threading.Timer(0.05, source.close).start()
+        with pytest.raises(StoppedError):
+            ask(source)
+    assert server.seen == []

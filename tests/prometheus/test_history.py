@@ -81,7 +81,7 @@ def test_gap_after_failures_is_filled() -> None:
 
 def test_first_fill_goes_on_where_it_failed() -> None:
     source = MemorySource(always("a"))
-    held = history(source, samples_per_request=3)
+    held = history(source, samples_per_request=3, fewest_steps=1)
     first = MemorySource(source.samples)
     source.failures = []
     calls = source.query_range
@@ -181,14 +181,20 @@ def test_vanished_series_are_capped_the_longest_gone_first() -> None:
 
 def test_a_first_fill_is_split_by_its_number_of_series() -> None:
     source = MemorySource(always(*"abcde"))
-    held = history(source, samples_per_request=15)
+    held = history(source, samples_per_request=15, fewest_steps=1)
     assert held.advance(at(0)).requests == 4
     assert source.asked == [(at(0), at(0)), (at(-9), at(-7)), (at(-6), at(-4)), (at(-3), at(-1))]
 
 
+def test_requests_of_a_first_fill_ask_for_a_few_steps_at_least() -> None:
+    source = MemorySource(always(*"abcde"))
+    history(source, samples_per_request=15, fewest_steps=4).advance(at(0))
+    assert source.asked == [(at(0), at(0)), (at(-9), at(-6)), (at(-5), at(-2)), (at(-1), at(-1))]
+
+
 def test_a_young_server_does_not_make_the_split_coarser() -> None:
     source = MemorySource({series(name): {at(k): 1.0 for k in range(-2, 1)} for name in "abcde"})
-    history(source, samples_per_request=15).advance(at(0))
+    history(source, samples_per_request=15, fewest_steps=1).advance(at(0))
     assert source.asked == [(at(0), at(0)), (at(-9), at(-7)), (at(-6), at(-4)), (at(-3), at(-1))]
 
 
@@ -313,7 +319,7 @@ def test_going_on_equals_a_fresh_fill(
     samples: dict[LabelSet, dict[int, float]], steps: list[int], length: int, budget: int
 ) -> None:
     source = MemorySource(samples)
-    on = advanced(history(source, length, samples_per_request=budget), steps).frame
+    on = advanced(history(source, length, samples_per_request=budget, fewest_steps=1), steps).frame
     fresh = history(source, length).advance(at(steps[-1])).frame
     assert with_samples(on)[0] == with_samples(fresh)[0]
     np.testing.assert_array_equal(with_samples(on)[1], with_samples(fresh)[1])

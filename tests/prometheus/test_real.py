@@ -9,9 +9,10 @@ import pytest
 from sidecar.config.connection import PrometheusConfig
 from sidecar.prometheus.client import PrometheusClient
 from sidecar.prometheus.history import History
+from sidecar.prometheus.shard import Shard, ShardSource
 from sidecar.prometheus.source import BadAnswerError, BadQueryError, StoppedError, UnreachableError
-from tests.real.processes import wait_until
-from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer, openmetrics
+from tests.real.processes import Server, wait_until
+from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer, VictoriaMetrics, openmetrics
 
 pytestmark = pytest.mark.real
 
@@ -41,7 +42,7 @@ def server(prometheus_server: StartPrometheus) -> PrometheusServer:
     return prometheus_server(history(), flags=["--query.lookback-delta=30s"])
 
 
-def client_of(server: PrometheusServer, timeout: int = 10) -> PrometheusClient:
+def client_of(server: Server, timeout: int = 10) -> PrometheusClient:
     return PrometheusClient(PrometheusConfig(url=server.url, timeout=timeout))
 
 
@@ -155,3 +156,34 @@ def test_scraped_node_exporter_and_alertmanager(
     )
     server.wait_for('node_cpu_seconds_total{mode="idle"}')
     assert alerts.alerts() == []
+
+
+@pytest.fixture(params=["prometheus", "victoria_metrics"])
+def listing(
+    request: pytest.FixtureRequest,
+    prometheus_server: StartPrometheus,
+    victoria_metrics: Callable[..., VictoriaMetrics],
+) -> Server:
+    return (prometheus_server if request.param == "prometheus" else victoria_metrics)(history())
+
+
+def test_the_values_of_a_label_are_those_of_the_selected_series(listing: Server) -> None:
+    client = client_of(listing)
+    start = END - STEPS * STEP
+    assert sorted(client.label_values("instance", [], start, END).values) == sorted(HOSTS)
+    found = client.label_values("instance", ['cpu{instance=~"i-.+"}'], start, END)
+    assert (sorted(found.values), found.requests) == (["i-1", "i-3"], 1)
+    assert client.label_values("instance", ["nothing_of_the_kind"], start, END).values == ()
+
+
+def test_an_escaped_alternation_selects_its_values_and_no_others(listing: Server) -> None:
+    expr = 'cpu{instance=~"${shard}"}'
+    for count in (1, 2):
+        found = [
+            dict(labels)["instance"]
+            for index in range(count)
+            for labels in ShardSource(client_of(listing), Shard("instance", count, index), STEPS * STEP)
+            .query_range(expr, END - STEP, END, STEP)
+            .frame.labels
+        ]
+        assert sorted(found) == sorted(HOSTS)

@@ -1,10 +1,12 @@
-"""Where the real Prometheus, promtool, Alertmanager and node_exporter are, and openssl."""
+"""Where the real Prometheus, promtool, Alertmanager, node_exporter and VictoriaMetrics are, and openssl."""
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
+_CACHE = Path(__file__).parents[2] / ".cache"
 _NAMES = {
     "PROMETHEUS_BIN": ("prometheus",),
     "PROMTOOL_BIN": ("promtool",),
@@ -12,6 +14,7 @@ _NAMES = {
     "ALERTMANAGER_BIN": ("prometheus-alertmanager", "alertmanager"),
     "NODE_EXPORTER_BIN": ("prometheus-node-exporter", "node_exporter"),
     "OPENSSL_BIN": ("openssl",),
+    "VICTORIA_METRICS_BIN": ("victoria-metrics", str(_CACHE / "victoria-metrics" / "victoria-metrics")),
 }
 
 

@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and node_exporter, each as a test wants it."""
+"""Prometheus, VictoriaMetrics, Alertmanager and node_exporter, each as a test wants it."""
 
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -95,6 +95,31 @@ class PrometheusServer(Server):
         answer.raise_for_status()
         result: list[dict[str, Any]] = answer.json()["data"]["result"]
         return result
+
+
+class VictoriaMetrics(Server):
+    """A real VictoriaMetrics with a history, given as to `PrometheusServer`."""
+
+    def __init__(self, directory: Path, history: str) -> None:
+        directory.mkdir(parents=True)
+        port = free_port()
+        command = [
+            binary("VICTORIA_METRICS_BIN"),
+            f"-storageDataPath={directory / 'data'}",
+            "-retentionPeriod=20y",
+            f"-httpListenAddr=127.0.0.1:{port}",
+            "-search.latencyOffset=0s",
+        ]
+        super().__init__(command, port, "/health", directory / "victoria-metrics.log")
+        self._history = history
+
+    def start(self) -> None:
+        """Start the process and give it the history, with its times in milliseconds."""
+        super().start()
+        samples = (line.rsplit(" ", 1) for line in self._history.splitlines() if not line.startswith("#"))
+        body = "\n".join(f"{sample} {1000 * int(at)}" for sample, at in samples)
+        requests.post(f"{self.url}/api/v1/import/prometheus", data=body.encode(), timeout=30).raise_for_status()
+        requests.get(f"{self.url}/internal/force_flush", timeout=30).raise_for_status()
 
 
 class AlertmanagerServer(Server):

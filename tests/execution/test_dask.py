@@ -1,0 +1,143 @@
+"""Work on a real Dask scheduler with two worker processes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sidecar.detection.settings import Settings
+from sidecar.detection.watch import FitJob
+from sidecar.execution.choice import ExecutorError, lasting_executor
+from sidecar.execution.local import LocalExecutor
+from sidecar.execution.process import ProcessExecutor
+from sidecar.loop.fitting import run
+from tests.real.fleet import cpu, newest_step
+from tests.real.processes import free_port, wait_until
+from tests.real.servers import PrometheusServer, openmetrics
+from tests.real.sidecar import SidecarProcess
+
+HOUR, STEP, NOW = 3_600, 300, 1_700_000_100
+
+
+class Cluster:
+    """A scheduler and its workers."""
+
+    def __init__(self, log: Path) -> None:
+        self.address = f"127.0.0.1:{free_port()}"
+        self._log = log
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, workers: int) -> None:
+        self._log.write_bytes(b"")
+        host, port = self.address.split(":")
+        self._run("dask_scheduler", f"--host={host}", f"--port={port}", "--no-dashboard")
+        for _ in range(workers):
+            self._run("dask_worker", f"tcp://{self.address}", "--no-nanny", "--no-dashboard", "--nthreads=1")
+        wait_until(lambda: self._log.read_text().count("Registered to:") == workers, "the workers to register")
+
+    def kill(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        self._processes.clear()
+
+    def _run(self, module: str, *flags: str) -> None:
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", f"distributed.cli.{module}", *flags]
+            self._processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    running = Cluster(tmp_path / "dask.log")
+    running.start(workers=2)
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def on_dask(cluster: Cluster) -> Iterator[Executor]:
+    executor = lasting_executor(f"dask://{cluster.address}")
+    yield executor
+    executor.shutdown()
+
+
+def job(seed: int) -> FitJob:
+    values = np.random.default_rng(seed).standard_normal((3, 24 * HOUR // STEP))
+    labels = tuple((("instance", f"{seed}-{row}"),) for row in range(3))
+    settings = Settings(step=STEP, fit_window=24 * HOUR, min_history=4 * HOUR)
+    return FitJob(labels, NOW, values, np.arange(3, dtype=np.uint64), settings)
+
+
+def models(executor: Executor) -> list[np.ndarray]:
+    fits = [executor.submit(run, [job(seed), job(seed + 10)]) for seed in range(3)]
+    return [part for fit in fits for model in fit.result(60) for part in model.parts()]
+
+
+def test_fits_have_the_same_results_as_in_process(on_dask: Executor) -> None:
+    for there, here in zip(models(on_dask), models(LocalExecutor()), strict=True):
+        np.testing.assert_array_equal(there, here)
+
+
+def test_work_runs_on_both_workers_and_its_errors_come_back(on_dask: Executor) -> None:
+    pids = {on_dask.submit(os.getpid).result(60) for _ in range(8)}
+    assert os.getpid() not in pids
+    assert 1 <= len(pids) <= 2
+    with pytest.raises(ZeroDivisionError):
+        on_dask.submit(divmod, 1, 0).result(60)
+
+
+def test_a_scheduler_that_goes_away_fails_the_work_and_serves_again_when_it_is_back(
+    cluster: Cluster, on_dask: Executor
+) -> None:
+    assert on_dask.submit(divmod, 7, 2).result(60) == (3, 1)
+    cluster.kill()
+    with pytest.raises((CancelledError, ExecutorError)):
+        on_dask.submit(divmod, 7, 2).result(60)
+    cluster.start(workers=1)
+    assert on_dask.submit(divmod, 7, 2).result(60) == (3, 1)
+
+
+def test_a_scheduler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sidecar.execution.choice.CONNECT_SECONDS", 0.2)
+    executor = lasting_executor(f"dask://127.0.0.1:{free_port()}")
+    with pytest.raises(ExecutorError, match="start a scheduler there"):
+        executor.submit(divmod, 7, 2).result(10)
+    executor.shutdown()
+
+
+def test_the_executors_of_a_run() -> None:
+    assert isinstance(lasting_executor("processes"), ProcessExecutor)
+    with pytest.raises(ExecutorError, match="write processes or dask://HOST:PORT"):
+        lasting_executor("in-process")
+
+
+CONFIG = """\
+prometheus: {{url: "{url}"}}
+evaluation_interval: 1s
+offset: 0s
+staleness: 1h
+queries: [{{name: cpu, expr: cpu, fit_window: 1d}}]
+"""
+
+
+def scored(one: SidecarProcess) -> bool:
+    return len(one.samples("anomaly_score")) == 6
+
+
+@pytest.mark.real
+def test_a_sidecar_that_fits_on_a_cluster_gives_the_same_scores(
+    cluster: Cluster, prometheus_server: Callable[..., PrometheusServer], sidecar: Callable[..., SidecarProcess]
+) -> None:
+    config = CONFIG.format(url=prometheus_server(openmetrics(cpu=cpu(newest_step(), 6))).url)
+    there, here = sidecar(config, f"--executor=dask://{cluster.address}"), sidecar(config)
+    for one in (there, here):
+        wait_until(partial(scored, one), "all to be scored", 60)
+    assert there.samples("anomaly_score") == here.samples("anomaly_score")
+    assert sum(there.samples("anomaly_sidecar_fit_failures_total").values()) == 0

@@ -1,0 +1,39 @@
+import ctypes
+import subprocess
+import sys
+
+import pytest
+
+from sidecar.allocator import give_back_large_blocks
+
+HELD = """
+import sys
+import numpy as np
+from pathlib import Path
+from sidecar.allocator import give_back_large_blocks
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+if sys.argv[1] == "tamed":
+    assert give_back_large_blocks()
+before = resident()
+for size in (2_000_000, 3_000_000):  # the first teaches glibc to keep the others
+    blocks = [np.ones(size // 8) for _ in range(20)]
+    pins = [np.ones(1000) for _ in range(200)]
+    del blocks
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="glibc alone keeps freed blocks so")
+def test_freed_arrays_leave_the_process() -> None:
+    def held(how: str) -> int:
+        return int(subprocess.check_output([sys.executable, "-c", HELD, how]))
+
+    assert held("tamed") < 5_000_000
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
+    assert not give_back_large_blocks()
