@@ -179,13 +179,6 @@ class Evaluator:
         self._watch = Watch(self._watch.schedule, self._watch.policy)
         self._published = None
 
-    def _begin_anew(self) -> None:
-        """Forgets what was learned under a clock that has been set back: it is of a time that has not come."""
-        self._log.warning("the clock was set back, models are fitted anew")
-        self._desk.cancel()
-        self._watch = Watch(self._watch.schedule, self._watch.policy)
-        self._published = None
-
     def _fetch(self, end: int) -> Advance:
         try:
             advance = self._history.advance(end)
