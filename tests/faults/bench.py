@@ -88,7 +88,7 @@ class Bench:
         return value
 
 
-def warm(source: RangeSource, **keys: object) -> Bench:
+def warm(source: ListingSource, **keys: object) -> Bench:
     """A bench whose models are fitted and in use at NOW."""
     bench = Bench(source, **keys)  # type: ignore[arg-type]
     bench.ticks((NOW, NOW + 1, NOW + 2))

@@ -3,12 +3,13 @@
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from sidecar.prometheus.frame import Frame
-from sidecar.prometheus.source import RangeResult
+from sidecar.prometheus.source import LabelValues, RangeResult
 from tests.faults.bench import NOW, STEP, Bench, host
 
 DAY = 86400
@@ -32,6 +33,9 @@ class Churn:
         values = np.where(there, 0.3 + 0.03 * noise, np.nan)
         frame = Frame(tuple(host(name) for name in names), start, step, values)
         return RangeResult(frame, requests=1, samples=int(there.sum()))
+
+    def label_values(self, label: str, selectors: Iterable[str], start: int, end: int) -> LabelValues:
+        raise NotImplementedError  # nothing is sharded
 
 
 def pods(at: int) -> list[str]:
