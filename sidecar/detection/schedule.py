@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.detection.arrays import Times
-from sidecar.detection.settings import DAY, Settings, context_steps
+from sidecar.detection.settings import DAY, HOUR, Settings, context_steps
 
 GROUPS = 24
 """Series are fitted in this many groups, spread evenly over `fit_every`."""
 
 REPLAY = DAY
-"""How far back the alarms are replayed when a series changes to a new model, seconds."""
+"""How far back the alarms are replayed when a series changes to a new model, seconds, where steps are not short."""
+
+REPLAY_LEAST, REPLAY_STEPS = 8 * HOUR, 2_880
+"""Short steps are replayed over so many seconds, or so many of them if that is longer: a start waits for it."""
 
 NEVER = -(2**63)
 """The fit instant of a series that has none yet."""
@@ -48,7 +51,8 @@ class Schedule:
     @property
     def replay(self) -> int:
         """Steps before a model takes effect over which its alarms are replayed."""
-        return min(REPLAY, self.settings.fit_window) // self.settings.step
+        short = max(REPLAY_LEAST, REPLAY_STEPS * self.settings.step)
+        return min(REPLAY, short, self.settings.fit_window) // self.settings.step
 
     @property
     def judged(self) -> int:
