@@ -13,7 +13,7 @@ from sidecar.detection.settings import Settings
 ASPECTS = {
     "level": ("value", "relative"),
     "time of day": ("seasonal", "nearest"),
-    "trend": ("drift", "lowest"),
+    "trend": ("drift",),
     "spread": ("spread", "nearest_spread"),
 }
 """What of a series the features look at: its value, what it is at that time, the last half hour, how it varies."""

@@ -8,10 +8,10 @@ from sidecar.detection.settings import DAY, Settings
 
 MAGNITUDE = [NAMES.index(name) for name in ("value", "seasonal", "relative")]
 """How far off the newest value is: odd in itself, for its time of day and for its level, all three."""
-SHAPE = [NAMES.index(name) for name in ("nearest", "drift", "spread", "nearest_spread", "lowest")]
+SHAPE = [NAMES.index(name) for name in ("nearest", "drift", "spread", "nearest_spread")]
 """How unlike other days the last minutes to hours are."""
 
-MAGNITUDE_BAR, SHAPE_BAR = 1.8, 1.4
+MAGNITUDE_BAR, SHAPE_BAR = 2.0, 1.4
 """Combined rarities at which a budget of one alarm in thirty days is kept to, with 24 tests a day."""
 MAGNITUDE_ROWS, SHAPE_ROWS = 300, 750
 """Training rows from which on a tail is trusted in full: windows overlap, so shapes need more of them."""

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sidecar.detection.arrays import Floats, Ints
 from sidecar.detection.settings import DAY, HOUR, MINUTE, Settings
 
-NAMES = ("value", "seasonal", "relative", "nearest", "drift", "spread", "nearest_spread", "lowest")
+NAMES = ("value", "seasonal", "relative", "nearest", "drift", "spread", "nearest_spread")
 """In the unit of the series:
 value: the value itself;
 seasonal: its distance from the middle of the same time of day on the last days;
@@ -21,8 +21,7 @@ relative: logarithm of its ratio to the middle of the last day, with the sign of
 nearest: its distance from the nearest value about the same time of day on any of the last days;
 drift: the mean of the last 25 minutes, against the middle of the same on the last days;
 spread: logarithm of the standard deviation over the last 100 minutes;
-nearest_spread: distance of that standard deviation from the nearest about the same time of day on the last days;
-lowest: the least value of the last 25 minutes.
+nearest_spread: distance of that standard deviation from the nearest about the same time of day on the last days.
 """
 SEASONAL_DAYS = 5
 LEVEL_STRIDE = 30 * MINUTE
@@ -56,7 +55,6 @@ def features(values: Floats, at: Ints, end: int, unit: Floats, settings: Setting
             short.at(at) - median(short.at(same_time)),
             np.log(np.maximum(deviation.at(at), least)),
             nearest(deviation.at(at), deviation.at(about_that_time)),
-            np.fmin.reduce(back(smooth, at - np.arange(0, settings.short_steps, settings.bucket)[:, None]), axis=1),
         ],
         axis=1,
     )

@@ -25,7 +25,6 @@ MEANINGS = {
     "drift": "the mean of the last half hour against that of other days",
     "spread": "how it varies over the last 100 minutes",
     "nearest_spread": "how it varies compared with other days about this time",
-    "lowest": "the least value of the last half hour",
 }
 """What the detector's features look at."""
 
