@@ -260,6 +260,7 @@ class Watch:
             self.series.models.put(rows, models.take(of))
             self.series.instant[rows] = job.instant
             self.series.failed[rows] = False
+            self.series.bounded[rows] = NEVER
             changed[rows] = True
         self.fresh = waiting
         return changed
