@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sidecar.detection.arrays import Floats
+from sidecar.detection.arrays import Bools, Floats
 from sidecar.detection.features import NAMES
 from sidecar.detection.settings import DAY, Settings
 
@@ -20,25 +20,29 @@ USUAL_RARITY = float(np.log10(2))
 """Rarity of the middle: half of all columns are as unusual."""
 
 
-def ratio(rarity: Floats, rows: Floats, settings: Settings) -> Floats:
+def ratio(rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Floats:
     """How near the threshold of 1 each column comes, (S, n), by the rarities (S, F, n) of its features.
 
-    `rows` (S,) are the training rows behind them: a tail known from few is not believed in full.
+    `known` (S, F) says which features a model knows: the others, in a short history, do not count. `rows` (S,) are the
+    training rows behind them: a tail known from few is not believed in full.
     """
-    magnitude = combine(rarity[:, MAGNITUDE]) * np.sqrt(np.minimum(rows / MAGNITUDE_ROWS, 1))[:, None]
-    shape = combine(rarity[:, SHAPE]) * np.minimum(rows / SHAPE_ROWS, 1)[:, None]
+    magnitude = (
+        combine(rarity[:, MAGNITUDE], known[:, MAGNITUDE]) * np.sqrt(np.minimum(rows / MAGNITUDE_ROWS, 1))[:, None]
+    )
+    shape = combine(rarity[:, SHAPE], known[:, SHAPE]) * np.minimum(rows / SHAPE_ROWS, 1)[:, None]
     stricter = budget_decades(settings)
     return np.maximum(
         magnitude / (MAGNITUDE_BAR + 0.9 * test_decades(settings) + stricter), shape / (SHAPE_BAR + stricter)
     )
 
 
-def combine(rarity: Floats) -> Floats:
-    """One rarity (S, n) of those of some features (S, F, n): the mean of their square roots, squared.
+def combine(rarity: Floats, known: Bools) -> Floats:
+    """One rarity (S, n) of those of some features (S, F, n): the mean over the known of their square roots, squared.
 
     Between the mean, which one feature could carry alone, and the least, which one could veto.
     """
-    return np.asarray(np.sqrt(rarity).mean(axis=1) ** 2)
+    roots = np.where(known[:, :, None], np.sqrt(rarity), 0.0).sum(axis=1)
+    return np.asarray((roots / np.maximum(known.sum(axis=1), 1)[:, None]) ** 2)
 
 
 def test_decades(settings: Settings) -> float:

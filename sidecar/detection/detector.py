@@ -77,6 +77,11 @@ class Models(Rows):
     def __len__(self) -> int:
         return len(self.fitted)
 
+    @property
+    def known(self) -> Bools:
+        """(S, F): whether there was enough to learn a feature from."""
+        return np.asarray(self.rarity.max(axis=2) > 0)
+
     @staticmethod
     def concatenate(parts: "list[Models]") -> "Models":
         """All rows of some models."""
@@ -132,7 +137,7 @@ def fit_chunk(values: Floats, end: int, settings: Settings) -> Models:
     noise = np.maximum(NOISE * np.where(logarithmic, 1.0, magnitude[:, None]), TINY)
     models = tables(found, noise, combination.too_odd(settings))
     models = replace(models, unit=unit, rows=age / settings.bucket, fitted=models.fitted & well_known(values, settings))
-    scores = combination.ratio(rarities(models, found), models.rows, settings)
+    scores = combination.ratio(rarities(models, found), models.known, models.rows, settings)
     return replace(models, usual=np.nan_to_num(median(np.where(any_value(found), scores, np.nan)[:, :, None])[:, 0]))
 
 
@@ -266,7 +271,7 @@ def score(models: Models, values: Floats, end: int, settings: Settings, last: in
     found = features(values, at, end, models.unit, settings)
     rarity = rarities(models, found)
     scored = any_value(found) & models.fitted[:, None]
-    result = on_scale(combination.ratio(rarity, models.rows, settings), models.usual)
+    result = on_scale(combination.ratio(rarity, models.known, models.rows, settings), models.usual)
     usual_here = found[:, NAMES.index("value")] - found[:, NAMES.index("seasonal")]
     expected = np.where(np.isnan(usual_here), models.centre[:, :1], usual_here)
     return Scores(np.where(scored, result, np.nan), np.where(scored, expected, np.nan), rarity)

@@ -33,7 +33,9 @@ def explain(models: Models, scores: Scores, settings: Settings) -> Explanation:
     rarity = scores.rarity[:, :, -1:]
     usual = combination.USUAL_RARITY
     without = [
-        on_scale(combination.ratio(put_back(rarity, feature, usual), models.rows, settings), models.usual)[:, 0]
+        on_scale(
+            combination.ratio(put_back(rarity, feature, usual), models.known, models.rows, settings), models.usual
+        )[:, 0]
         for feature in range(len(FEATURES))
     ]
     return Explanation(
