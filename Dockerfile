@@ -6,8 +6,8 @@ WORKDIR /src
 COPY requirements/build.txt requirements/run.txt requirements/
 # The environment has no pip of its own: nothing installs anything in the image.
 RUN python -m venv --without-pip /opt/sidecar \
-    && python -m pip --python /opt/sidecar/bin/python install --no-compile --require-hashes --only-binary :all: -r requirements/run.txt \
-    && python -m pip install --require-hashes --only-binary :all: -r requirements/build.txt
+    && python -m pip --python /opt/sidecar/bin/python install --no-compile --no-deps --require-hashes --only-binary :all: -r requirements/run.txt \
+    && python -m pip install --no-deps --require-hashes --only-binary :all: -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY sidecar sidecar
 # The numeric packages bring tests, stubs and headers, and most of their modules are never imported: only what is imported

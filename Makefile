@@ -64,11 +64,12 @@ test-binaries: $(DEV_READY)
 $(BIN)/python:
 	@scripts/make-venv.sh $(PYTHON) $(VENV)
 
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The lock names everything: with nothing left to resolve, a newer release elsewhere cannot upset it.
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
 $(RUN_READY): requirements/run.txt pyproject.toml | $(BIN)/python
 	$(PIP) --require-hashes -r requirements/run.txt
-	$(PIP) --no-deps --editable .
+	$(PIP) --editable .
 	touch $@
 
 $(DEV_READY): requirements/dev.txt $(RUN_READY)
