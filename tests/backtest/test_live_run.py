@@ -12,6 +12,7 @@ from sidecar.backtest.replay import Replayer
 from sidecar.backtest.trace import Trace, trace
 from sidecar.config.connection import PrometheusConfig
 from sidecar.config.schema import QueryConfig
+from sidecar.config.vocabulary import Missing
 from sidecar.execution.local import LocalExecutor
 from sidecar.export.board import Board
 from sidecar.export.telemetry import Telemetry
@@ -45,7 +46,7 @@ Gauges = dict[tuple[str, int], tuple[float, float, float]]
 
 
 def cpu() -> Iterator[Sample]:
-    """Eight days of four instances: one steady, one with gaps and spikes, one that is new, one that comes and goes."""
+    """Eight days of four instances: one steady, one with a gap and spikes, one that is new, one that comes and leaves flagged."""
     rng = np.random.default_rng(11)
     times = np.arange(END - 8 * DAY, END + 1, STEP)
     hours_left = (END - times) / HOUR
@@ -59,6 +60,8 @@ def cpu() -> Iterator[Sample]:
         values = 0.5 + 0.2 * np.sin(2 * np.pi * times / DAY + number) + 0.02 * rng.standard_normal(len(times))
         if instance != "new":
             values[(hours_left % 11 > 10) & (hours_left < 29)] += 1.5
+        if instance == "fleeting":
+            values[hours_left % 16 < 1 / 2] += 1.5
         for at, value in zip(times[known].tolist(), values[known].tolist(), strict=True):
             yield {"instance": instance, "job": "node"}, at, value
 
@@ -90,14 +93,26 @@ def replayed(query: QueryConfig, timezone: str, source: PrometheusClient) -> lis
     return [trace(replayer, series, SPAN) for series in Past.fetch(source, query, replayer, SPAN).series()]
 
 
-def gauges(traces: list[Trace]) -> Gauges:
-    return {
-        (dict(one.labels)["instance"], time): (score, float(on), expected)
-        for one in traces
-        for time, score, expected in zip(one.times.tolist(), one.score.tolist(), one.expected.tolist(), strict=True)
-        for on in [any(alarm.start <= time <= alarm.end for alarm in one.alarms)]
-        if on or not np.isnan(score)
-    }
+def instance_of(one: Trace) -> str:
+    return dict(one.labels)["instance"]
+
+
+def alarmed(traces: list[Trace]) -> set[tuple[str, int]]:
+    """The instances and times at which an alarm is on."""
+    spans = [(instance_of(one), alarm) for one in traces for alarm in one.alarms]
+    return {(instance, time) for instance, alarm in spans for time in range(alarm.start, alarm.end + 1, STEP)}
+
+
+def gauges(traces: list[Trace], missing: Missing) -> Gauges:
+    """What traces would have shown: a step without a score shows nothing, even amid an alarm, but for a flagged gap."""
+    on, seen = alarmed(traces), {}
+    for one in traces:
+        for column, time in enumerate(one.times.tolist()):
+            key, score = (instance_of(one), time), float(one.score[column])
+            gap = missing is Missing.FLAG and np.isnan(one.values[column]) and key in on
+            if gap or not np.isnan(score):
+                seen[key] = score, float(key in on), float(one.expected[column])
+    return seen
 
 
 @pytest.fixture
@@ -112,12 +127,16 @@ def source(prometheus_server: Callable[..., PrometheusServer]) -> Iterator[Prome
 def test_a_backtest_gives_what_the_loop_has_shown(name: str, source: PrometheusClient) -> None:
     settings, timezone = QUERIES[name]
     query = QueryConfig.model_validate(COMMON | settings)
-    shown, found = live_run(query, timezone, source), gauges(replayed(query, timezone, source))
+    traces = replayed(query, timezone, source)
+    shown, found = live_run(query, timezone, source), gauges(traces, query.missing)
     assert shown.keys() == found.keys()
     assert {instance for instance, _ in shown} >= {"steady", "spiky", "new"}
     for key, row in shown.items():
         assert found[key] == pytest.approx(row, rel=1e-9, nan_ok=True), key
     assert {flag for _, flag, _ in shown.values()} == {0, 1}
+    if query.missing is not Missing.LAST:
+        scored = {key for key, (score, _, _) in shown.items() if not np.isnan(score)}
+        assert alarmed(traces) - scored, "no alarm has gone on without samples"
 
 
 def test_a_file_with_the_samples_of_a_series_without_labels_gives_the_same(source: PrometheusClient) -> None:
