@@ -46,7 +46,7 @@ Gauges = dict[tuple[str, int], tuple[float, float, float]]
 
 
 def cpu() -> Iterator[Sample]:
-    """Eight days of four instances: one steady, one with a gap and spikes, one that is new, one that comes and leaves flagged."""
+    """Eight days: one steady, one with a gap and spikes, one that is new, one that comes and leaves flagged."""
     rng = np.random.default_rng(11)
     times = np.arange(END - 8 * DAY, END + 1, STEP)
     hours_left = (END - times) / HOUR

@@ -303,6 +303,15 @@ def test_a_series_that_vanished_can_be_flagged_for_a_while() -> None:
     assert gauge(bench.evaluate(NOW + 3 * STEP), "anomaly_flag") == {"b": 0}
 
 
+def test_an_alarm_shows_nothing_while_its_series_has_no_sample_and_goes_on_after() -> None:
+    samples = {host("a"): noise(1), host("b"): noise(2, end=NOW + 3 * STEP)}
+    bench = warm(samples)
+    samples[host("a")] |= {NOW + STEP: 9.0, NOW + 3 * STEP: 0.3}
+    shown = [gauge(bench.evaluate(NOW + step * STEP), "anomaly_flag") for step in (1, 2, 3)]
+    assert [flags.get("a") for flags in shown] == [1, None, 1]
+    assert bench.counted("alarms_total") == 1
+
+
 def test_the_band_is_where_the_flag_would_begin() -> None:
     samples = {host("a"): noise(1)}
     bench = warm(samples)
