@@ -228,6 +228,10 @@ def test_bad_input_is_refused_with_its_place(sidecar: Sidecar, body: dict[str, A
     assert (counted(sidecar, "predictions_total"), counted(sidecar, "predictions_rejected_total")) == (1, 1)
 
 
+def test_the_largest_value_is_told_in_short(sidecar: Sidecar) -> None:
+    assert ask(sidecar, values=[1.0, 1e101]).json()["error"].endswith("than or equal to 1e+100")
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_what_json_has_no_number_for_is_refused(sidecar: Sidecar, number: str) -> None:
     answer = client(sidecar).post("/predict", content=f'{{"values": [1, {number}]}}')
