@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.backtest.bands import bands, no_bands
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Policy
+from sidecar.detection.band import band
 from sidecar.detection.missing import filled
 from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.detection.watch import Verdicts, Watch, seed_of
@@ -51,6 +51,17 @@ class Judgement:
     verdicts: Verdicts
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
+
+    @classmethod
+    def unbound(cls, verdicts: Verdicts) -> "Judgement":
+        """Verdicts for whose steps the band was not searched."""
+        return cls(verdicts, *np.full((2, 1, len(verdicts.times)), np.nan))
+
+    @classmethod
+    def found(cls, verdicts: Verdicts, watch: Watch, frame: Frame) -> "Judgement":
+        """Verdicts of a watch on the newest steps of a frame, with the band at each."""
+        expected = verdicts.scores.expected
+        return cls(verdicts, *band(watch.series.models, frame.values, expected, frame.end, watch.settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +129,7 @@ class Replayer:
             frame = filled(tape.window(column, following), self.missing)
             was_on = bool(watch.series.flagged[0])
             verdicts = with_onset(watch.advance(frame, np.isin(frame.times, series.suppressed)[None]), was_on=was_on)
-            settings = self.schedule.settings
-            limits = bands(watch.series.models, frame, verdicts, settings) if self.band else no_bands(verdicts)
-            yield Judgement(verdicts, *limits)
+            yield Judgement.found(verdicts, watch, frame) if self.band else Judgement.unbound(verdicts)
 
 
 def with_onset(verdicts: Verdicts, *, was_on: bool) -> Verdicts:
@@ -205,7 +214,7 @@ def joined(parts: list[Judgement], labels: LabelSet) -> Judgement:
     """Judgements on spans that follow each other, as one; of no step where there is none."""
     if not parts:
         verdicts = Verdicts.blank(Frame((labels,), 0, 1, np.empty((1, 0))), 0)
-        return Judgement(verdicts, *no_bands(verdicts))
+        return Judgement.unbound(verdicts)
     whole: Judgement = _joined(parts)
     return whole
 

@@ -1,13 +1,15 @@
 """The band of values that would not be flagged: found by asking the detector, not by a model of its own.
 
-Everything stays as it is but the newest value of a series, which is moved outward from the expected value until the
-score reaches the threshold: first in steps that double, then by bisection.
+Everything stays as it is but the value of a column, which is moved outward from the expected value until the score
+reaches the threshold: first in steps that double, then by bisection.
 """
 
 import numpy as np
 
+from sidecar.detection import combination
 from sidecar.detection.arrays import Bools, Floats
-from sidecar.detection.detector import Models, context_steps, score
+from sidecar.detection.detector import Models, context_steps, on_scale, rarities
+from sidecar.detection.newest import Past
 from sidecar.detection.settings import Settings
 
 DOUBLINGS = 16
@@ -15,41 +17,50 @@ BISECTIONS = 12
 FIRST = 1 / 8
 """The first step outward, in ordinary spreads of the series."""
 
+AT_ONCE = 2_048
+"""About how many columns, of all series together, are searched at once: it bounds the memory."""
+
 
 def band(
     models: Models, values: Floats, expected: Floats, end: int, settings: Settings, *, threshold: float = 1.0
 ) -> tuple[Floats, Floats]:
-    """Lower and upper limit (S,) for the newest column of `values` (S, T), which lies at `end`.
+    """Lower and upper limit (S, n) for the last n columns of `values` (S, T), of which the last lies at `end`.
 
-    Going outward from `expected` (S,), the first value whose score reaches `threshold`; infinite where none does, NaN
-    where the newest column is not scored.
+    Going outward from `expected` (S, n), the first value whose score reaches `threshold`; infinite where none does, NaN
+    where a column has no value or nothing was expected.
     """
-    recent = values[:, max(values.shape[1] - context_steps(settings) - 1, 0) :]
-    asked = np.concatenate([np.arange(len(values))] * 2)
-    side = np.repeat([-1.0, 1.0], len(values))
-    search = Search(models.take(asked), recent[asked], np.concatenate([expected, expected]), end, settings)
-    limit = search.first_flagged(side, threshold)
-    known = np.isfinite(expected) & np.isfinite(values[:, -1])
-    lower, upper = np.where(known, limit.reshape(2, -1), np.nan)
+    n, at_once = expected.shape[1], max(AT_ONCE // max(len(values), 1), 1)
+    limits = np.full((2, *expected.shape), np.nan)
+    for first in range(0, n, at_once):
+        block, after = slice(first, first + at_once), max(n - first - at_once, 0)
+        until = values[:, : values.shape[1] - after]
+        search = Search(models, until, expected[:, block], end - after * settings.step, settings)
+        limits[:, :, block] = search.first_flagged(-1.0, threshold), search.first_flagged(1.0, threshold)
+    known = np.isfinite(expected) & np.isfinite(values[:, values.shape[1] - n :])
+    lower, upper = np.where(known, limits, np.nan)
     return lower, upper
 
 
 class Search:
-    """Asks what the score would be, were the newest value another one."""
+    """Asks what the scores would be, were the values of the last columns others, the past being what it was."""
 
-    def __init__(self, models: Models, recent: Floats, start: Floats, end: int, settings: Settings) -> None:
-        self.models, self.recent, self.start = models, recent.copy(), start
-        self.end, self.settings = end, settings
-        self.unit = np.maximum(models.unit, np.finfo(np.float64).tiny)
+    def __init__(self, models: Models, values: Floats, start: Floats, end: int, settings: Settings) -> None:
+        recent = values[:, max(values.shape[1] - start.shape[1] - context_steps(settings), 0) :]
+        at = np.arange(recent.shape[1] - start.shape[1], recent.shape[1])
+        self.models, self.start, self.settings = models, start, settings
+        self.past = Past.of(recent, at, end, models.unit, settings)
+        self.unit = np.maximum(models.unit, np.finfo(np.float64).tiny)[:, None]
 
-    def flagged(self, newest: Floats, threshold: float) -> Bools:
-        """Whether each series would reach the threshold with the `newest` value (S,)."""
-        self.recent[:, -1] = newest
-        return np.asarray(score(self.models, self.recent, self.end, self.settings, 1).score[:, 0] >= threshold)
+    def flagged(self, values: Floats, threshold: float) -> Bools:
+        """Whether each column would reach the threshold with its value of `values` (S, n)."""
+        models = self.models
+        rarity = rarities(models, self.past.features(values))
+        ratio = combination.ratio(rarity, models.known, models.rows, self.settings)
+        return np.asarray(on_scale(ratio, models.usual) >= threshold)
 
-    def first_flagged(self, side: Floats, threshold: float) -> Floats:
-        """The first value (S,) on a `side` (S,), -1 or 1, of the start that would be flagged."""
-        inner = np.zeros(len(side))
+    def first_flagged(self, side: float, threshold: float) -> Floats:
+        """The first value (S, n) on a `side`, -1 or 1, of the start that would be flagged."""
+        inner = np.zeros(self.start.shape)
         outer = np.where(self.flagged(self.start, threshold), 0.0, np.nan)
         for power in range(DOUBLINGS):
             reach = FIRST * 2.0**power

@@ -9,8 +9,9 @@ from enum import StrEnum
 import numpy as np
 
 from sidecar.detection.arrays import Floats, Ints
+from sidecar.detection.band import band
 from sidecar.detection.detector import Models, context_steps, fit, score
-from sidecar.detection.review import Case, bands
+from sidecar.detection.review import Case
 from sidecar.detection.settings import DAY, HOUR, Settings
 from sidecar.detection.short import LEAST_VALUES, band_short, fit_short, score_short
 
@@ -18,12 +19,11 @@ FIT_WINDOW, FIT_STEPS = 28 * DAY, 20_160
 LEAST_CAUSAL, LEAST_CAUSAL_STEPS = 4 * HOUR, 25
 """What a query has by default: its fit window, and the history from which on it is scored, in seconds and steps."""
 
-LEAST_SELF = 3 * DAY
-"""Below, the loop's detector has too few days to compare to find anything in the very values it was fitted on."""
+LEAST_SELF, LEAST_SELF_STEPS = 3 * DAY, 150
+"""Below, the loop's detector has too few days and values to find anything in the very values it was fitted on."""
 
-
-MOST_BANDS = 200
-"""Values for which the ends of the band are sought: each takes the detector dozens of tries."""
+LONGEST_STEP = 12 * HOUR
+"""Above, there are no times of day to compare, which is what the loop's detector does."""
 
 
 class Detector(StrEnum):
@@ -43,7 +43,7 @@ class Prediction:
         detector: which has said it.
         score: 1 at the threshold.
         expected: the value that was to be expected.
-        lower: lower end of the values that score below the asked threshold; not sought for more than `MOST_BANDS`.
+        lower: lower end of the values that score below the asked threshold; infinite where there is none.
         upper: upper end of them.
     """
 
@@ -67,8 +67,8 @@ class Prediction:
 def predict_self(values: Floats, end: int, step: int, threshold: float) -> Prediction:
     """Score values (n,), the last at `end`, with one model of all of them: no score is free of the future."""
     given = Timed(values, end, settings_for(step, len(values)))
-    enough = len(values) * step >= LEAST_SELF
-    said = _by_loop(given, len(values), 0, threshold) if enough else None
+    enough = len(values) >= max(LEAST_SELF // step, LEAST_SELF_STEPS)
+    said = _by_loop(given, len(values), 0, threshold) if enough and step <= LONGEST_STEP else None
     return said or _by_short(values, len(values), 0, threshold)
 
 
@@ -76,7 +76,7 @@ def predict_rest(values: Floats, training: int, end: int, step: int, threshold: 
     """Score values (n,) after the first `training`, with the model of those: as the loop would, step by step."""
     given = Timed(values, end, settings_for(step, training))
     enough = training >= max(LEAST_CAUSAL // step, LEAST_CAUSAL_STEPS)
-    said = _by_loop(given, training, training, threshold) if enough else None
+    said = _by_loop(given, training, training, threshold) if enough and step <= LONGEST_STEP else None
     return said or _by_short(values, training, training, threshold)
 
 
@@ -125,11 +125,8 @@ def _scores(models: Models, given: Timed, first: int, threshold: float) -> Float
     """Score, expected value and both ends of the band for the values from `first` on, shape (4, n - first)."""
     last = len(given.values) - first
     scores = score(models, given.values[None], given.end, given.settings, last)
-    limits = np.full((2, last), np.nan)
-    there = np.flatnonzero(~np.isnan(scores.score[0]))
-    if 0 < len(there) <= MOST_BANDS:
-        limits[:, there] = bands(models, given.values, there + first, given.end, given.settings, threshold=threshold)
-    return np.stack([scores.score[0], scores.expected[0], *limits])
+    limits = band(models, given.values[None], scores.expected, given.end, given.settings, threshold=threshold)
+    return np.concatenate([scores.score, scores.expected, *limits])
 
 
 def _by_short(values: Floats, training: int, first: int, threshold: float) -> Prediction:

@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-
 from sidecar.detection.account import Account, accounts
 from sidecar.detection.alarm import Alarms, Policy, advance
-from sidecar.detection.arrays import Bools, Floats, Ints
+from sidecar.detection.arrays import Bools, Floats
 from sidecar.detection.band import band
-from sidecar.detection.detector import Models, context_steps, score
+from sidecar.detection.detector import Models, score
 from sidecar.detection.schedule import NEVER, Schedule
-from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Verdicts
 from sidecar.prometheus.frame import Frame
 
@@ -65,16 +61,8 @@ def account(case: Case, verdicts: Verdicts) -> Account | None:
     return why
 
 
-def bands(
-    models: Models, values: Floats, columns: Ints, end: int, settings: Settings, *, threshold: float = 1.0
-) -> tuple[Floats, Floats]:
-    """Lower and upper limit (n,) for some columns (n,) of one series, `values` (T,), whose last one lies at `end`.
-
-    Each column becomes a series of its own that ends there; all of them are taken to lie at `end`, which only matters
-    where the clock was changed within the days compared.
-    """
-    context = context_steps(settings)
-    windows = sliding_window_view(np.concatenate([np.full(context, np.nan), values]), context + 1)[columns]
-    model = models.take(np.zeros(len(columns), np.intp))
-    expected = score(model, windows, end, settings, 1).expected[:, 0]
-    return band(model, windows, expected, end, settings, threshold=threshold)
+def bands(case: Case, verdicts: Verdicts, last: int) -> tuple[Floats, Floats]:
+    """Lower and upper end (last,) of the values that would not be flagged, for the newest steps of a review."""
+    frame, expected = case.frame, verdicts.scores.expected[:, len(verdicts.times) - last :]
+    lower, upper = band(case.models, frame.values, expected, frame.end, case.schedule.settings)
+    return lower[0], upper[0]

@@ -234,12 +234,11 @@ class Watch:
         """Finds the bands of some series at the newest step."""
         if self.verdicts is None:
             return
-        expected = self.verdicts.scores.expected[:, -1]
+        expected = self.verdicts.scores.expected[:, -1:]
         for block in np.array_split(rows, -(-len(rows) // BAND_SERIES)) if len(rows) else ():
             models, values = self.series.models.take(block), frame.values[block]
-            self.series.lower[block], self.series.upper[block] = band(
-                models, values, expected[block], frame.end, self.settings
-            )
+            lower, upper = band(models, values, expected[block], frame.end, self.settings)
+            self.series.lower[block], self.series.upper[block] = lower[:, 0], upper[:, 0]
         self.series.bounded[rows] = frame.end
 
     def _new_steps(self, frame: Frame) -> int:

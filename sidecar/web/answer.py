@@ -16,7 +16,7 @@ from sidecar.web.detail import numbers
 from sidecar.web.errors import Refused, problem
 from sidecar.web.grid import Grid, aligned, even, spaced
 from sidecar.web.listing import Filter, rows
-from sidecar.web.predict_schemas import PredictRequest, PredictResponse
+from sidecar.web.predict_schemas import LARGEST, PredictRequest, PredictResponse
 
 STEP = 60
 """Seconds between values that come without timestamps."""
@@ -52,7 +52,7 @@ def parsed(body: bytes) -> PredictRequest:
         return PredictRequest.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        told = problem(first["loc"], first["msg"])
+        told = problem(first["loc"], first["msg"].replace("1" + 100 * "0", f"{LARGEST:g}"))
         status = 400 if first["type"] == "json_invalid" else 422
         raise Refused(status, told.error, told.field, told.index) from None
 

@@ -17,7 +17,6 @@ from sidecar.web.listing import Filter, Sort, ordered, rows, with_id
 
 PAGE, LARGEST_PAGE = 100, 1_000
 POINTS, MOST_POINTS = 288, 10_000
-BANDS, MOST_BANDS = 24, 200
 LONGEST_TEXT = 1_000
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -93,13 +92,12 @@ def serve_api(app: FastAPI, prefix: str, backend: Backend) -> None:
     def one_series(
         series_id: Annotated[str, Path(description="Its `id`.", examples=[schemas.SERIES_ID])],
         points: Annotated[int, Query(ge=0, le=MOST_POINTS, description="How many steps to give at most.")] = POINTS,
-        bands: Annotated[int, Query(ge=0, le=MOST_BANDS, description="How many of them get a band.")] = BANDS,
     ) -> schemas.SeriesDetail:
         row = with_id(backend.snapshot(), backend.clock(), series_id)
         config = backend.queries().get(row.result.name) if row else None
         if row is None or config is None:
             raise Refused(404, f"no series has the id {series_id!r}: it may have vanished", "series_id")
-        return detail(row, config, backend.case(row.result.name, row.labels), points, bands)
+        return detail(row, config, backend.case(row.result.name, row.labels), points)
 
 
 def _query(config: QueryConfig, snapshot: Snapshot, now: float) -> schemas.Query:

@@ -5,7 +5,7 @@ import numpy as np
 from sidecar.config.schema import QueryConfig
 from sidecar.detection import alarm
 from sidecar.detection.account import Account
-from sidecar.detection.arrays import Floats, Ints
+from sidecar.detection.arrays import Floats
 from sidecar.detection.review import Case, account, bands, review
 from sidecar.detection.watch import Verdicts
 from sidecar.web.listing import Row, series_id, shown_labels
@@ -34,11 +34,8 @@ def series(row: Row, unit: str) -> Series:
     )
 
 
-def detail(row: Row, query: QueryConfig, case: Case | None, most: int, banded: int) -> SeriesDetail:
-    """A series with at most so many of its newest steps, and the band of at most so many of these.
-
-    It has none where the loop does not hold it any more.
-    """
+def detail(row: Row, query: QueryConfig, case: Case | None, most: int) -> SeriesDetail:
+    """A series with at most so many of its newest steps; it has none where the loop does not hold it any more."""
     facts = series(row, query.unit).model_dump() | {"step": query.step}
     if case is None:
         return SeriesDetail(**facts, alarm=None, reason=None, explanation=None, points=NO_POINTS)
@@ -49,15 +46,15 @@ def detail(row: Row, query: QueryConfig, case: Case | None, most: int, banded: i
         alarm=alarm.State(verdicts.outcome.state[0, -1]).name.lower() if judged else None,
         reason=alarm.Reason(verdicts.outcome.reason[0, -1]).name.lower() if judged else None,
         explanation=_explanation(account(case, verdicts)) if judged else None,
-        points=_points(case, verdicts, most, banded),
+        points=_points(case, verdicts, most),
     )
 
 
-def _points(case: Case, verdicts: Verdicts, most: int, banded: int) -> Points:
-    count = len(verdicts.times)
-    newest = slice(max(count - most, 0), None)
+def _points(case: Case, verdicts: Verdicts, most: int) -> Points:
+    first = max(len(verdicts.times) - most, 0)
+    newest = slice(first, None)
     scores, outcome = verdicts.scores.columns(newest), verdicts.outcome.columns(newest)
-    lower, upper = _bands(case, verdicts, np.arange(count)[newest], banded)
+    lower, upper = _bands(case, verdicts, len(verdicts.times) - first)
     return Points(
         time=verdicts.times[newest].tolist(),
         value=numbers(verdicts.values[0, newest]),
@@ -69,17 +66,11 @@ def _points(case: Case, verdicts: Verdicts, most: int, banded: int) -> Points:
     )
 
 
-def _bands(case: Case, verdicts: Verdicts, shown: Ints, banded: int) -> tuple[Floats, Floats]:
-    """The band (n,) at some of the shown steps (n,), spread evenly up to the newest; NaN at the others."""
-    lower, upper = np.full((2, len(shown)), np.nan)
-    scored = np.flatnonzero(~np.isnan(verdicts.scores.score[0, shown]))
-    if banded and len(scored):
-        at = scored[np.unique(np.linspace(len(scored) - 1, 0, banded).astype(np.intp))]
-        columns = shown[at] + len(case.frame.times) - len(verdicts.times)
-        frame, settings = case.frame, case.schedule.settings
-        lower[at], upper[at] = bands(case.models, frame.values[0], columns, frame.end, settings)
-    above, below = case.policy.direction == "above", case.policy.direction == "below"
-    return np.full(len(shown), np.nan) if above else lower, np.full(len(shown), np.nan) if below else upper
+def _bands(case: Case, verdicts: Verdicts, last: int) -> tuple[Floats, Floats]:
+    """The band (last,) at the newest steps, without the side that does not count."""
+    (lower, upper), unknown = bands(case, verdicts, last), np.full(last, np.nan)
+    direction = case.policy.direction
+    return unknown if direction == "above" else lower, unknown if direction == "below" else upper
 
 
 def _explanation(why: Account | None) -> Explanation | None:

@@ -126,8 +126,7 @@ class Points(Shape):
     expected: list[Number]
     """The values to be expected."""
     lower: list[Number]
-    """Lower ends of the values that score below the threshold; sought for the newest step and some before it, as many
-    as `bands` says, and null for the others."""
+    """Lower ends of the values that score below the threshold; null where there is none."""
     upper: list[Number]
     """Upper ends of them."""
 

@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
 
-from sidecar.backtest.bands import same_clock
 from sidecar.backtest.replay import Judgement, Replayer, Series, joined
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.band import band
-from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Verdicts, Watch
 from sidecar.prometheus.frame import Frame
 
@@ -42,10 +40,10 @@ def test_the_band_is_that_of_the_newest_step_at_every_step(monkeypatch: pytest.M
             patch.setattr(Watch, "advance", kept)
             judged(series(hours), search=False)
         watch, frame, verdicts = seen[-1]
-        expected = verdicts.scores.expected[:, -1]
+        expected = verdicts.scores.expected[:, -1:]
         limits = band(watch.series.models, frame.values, expected, frame.end, watch.settings)
         found = whole.lower[0, hours - 1], whole.upper[0, hours - 1]
-        assert found == pytest.approx([float(limit[0]) for limit in limits], rel=1e-9)
+        assert found == pytest.approx([float(limit[0, 0]) for limit in limits], rel=1e-9)
 
 
 def test_a_value_within_the_band_is_not_flagged_and_one_beyond_is() -> None:
@@ -65,13 +63,3 @@ def test_what_is_not_scored_has_no_band() -> None:
     np.testing.assert_array_equal(~np.isnan(whole.lower), scored)
     np.testing.assert_array_equal(~np.isnan(whole.upper), scored)
     assert np.isnan(judged(series(40), search=False).upper).all()
-
-
-def test_steps_on_either_side_of_a_change_of_the_clock_are_searched_apart() -> None:
-    verdicts = Verdicts.blank(Frame(((),), CHANGE - 5 * HOUR, HOUR, np.ones((1, 10))), 10)
-    verdicts.scores.score[0, 2:] = 0.5
-    settings = Settings(HOUR, 8 * DAY, timezone="Europe/Berlin")
-    groups = [columns.tolist() for columns in same_clock(verdicts, settings, 3)]
-    assert sorted(column for columns in groups for column in columns) == list(range(2, 10))
-    assert all(len(columns) <= 3 for columns in groups)
-    assert not any(min(columns) < 5 <= max(columns) for columns in groups)

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sidecar.backtest.bands import no_bands
 from sidecar.backtest.replay import Judgement, Replayer, Series, Tape, joined, with_onset
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Policy
@@ -54,7 +53,7 @@ def step_by_step(values: NDArray[np.float64], plan: Replayer) -> Verdicts:
         jobs = watch.due(frame)
         was_on = bool(watch.series.flagged[0])
         verdicts = with_onset(watch.advance(frame), was_on=was_on)
-        parts.append(Judgement(verdicts, *no_bands(verdicts)))
+        parts.append(Judgement.unbound(verdicts))
         for job in jobs:
             watch.install(job, job.run())
     return joined(parts, LABELS).verdicts

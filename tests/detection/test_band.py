@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from sidecar.detection import band as band_module
 from sidecar.detection.arrays import Floats
 from sidecar.detection.band import band
 from sidecar.detection.detector import Models, fit, score
@@ -10,9 +12,14 @@ DAILY, STEADY, COUNTS, CONSTANT, ABSENT, HOLED, YOUNG, SPIKY = range(8)
 REGULAR = [DAILY, STEADY, COUNTS, HOLED, SPIKY]
 
 
-def fitted(values: Floats, settings: Settings) -> tuple[Models, Floats]:
+def fitted(values: Floats, settings: Settings, last: int = 1) -> tuple[Models, Floats]:
     models = fit(values, END, np.zeros(len(values), dtype=np.uint64), settings)
-    return models, score(models, values, END, settings, 1).expected[:, 0]
+    return models, score(models, values, END, settings, last).expected
+
+
+def newest(models: Models, values: Floats, expected: Floats, settings: Settings) -> tuple[Floats, Floats]:
+    lower, upper = band(models, values, expected[:, -1:], END, settings)
+    return lower[:, 0], upper[:, 0]
 
 
 def score_of(models: Models, values: Floats, newest: Floats, settings: Settings) -> Floats:
@@ -23,7 +30,7 @@ def score_of(models: Models, values: Floats, newest: Floats, settings: Settings)
 
 def test_the_score_reaches_one_at_the_limits_and_not_within(values: Floats, settings: Settings) -> None:
     models, expected = fitted(values, settings)
-    lower, upper = band(models, values, expected, END, settings)
+    (lower, upper), expected = newest(models, values, expected, settings), expected[:, 0]
     known = [row for row in REGULAR if np.isfinite(expected[row])]
     assert len(known) >= 4
     for limit, inward in ((lower, 1e-3), (upper, 1e-3)):
@@ -37,7 +44,7 @@ def test_the_score_reaches_one_at_the_limits_and_not_within(values: Floats, sett
 
 def test_the_expected_value_lies_within(values: Floats, settings: Settings) -> None:
     models, expected = fitted(values, settings)
-    lower, upper = band(models, values, expected, END, settings)
+    (lower, upper), expected = newest(models, values, expected, settings), expected[:, 0]
     rows = [DAILY, STEADY, SPIKY]
     assert (lower[rows] < expected[rows]).all()
     assert (expected[rows] < upper[rows]).all()
@@ -45,7 +52,7 @@ def test_the_expected_value_lies_within(values: Floats, settings: Settings) -> N
 
 def test_series_that_are_not_scored_have_no_band(values: Floats, settings: Settings) -> None:
     models, expected = fitted(values, settings)
-    lower, upper = band(models, values, expected, END, settings)
+    lower, upper = newest(models, values, expected, settings)
     assert np.isnan([lower[ABSENT], upper[ABSENT]]).all()
 
 
@@ -58,3 +65,28 @@ def test_the_band_scales_with_the_values(values: Floats, settings: Settings) -> 
         1000 * np.stack(band(models, rows, expected, END, settings)),
         rtol=1e-6,
     )
+
+
+def test_many_columns_are_searched_as_each_is_when_it_is_the_newest(
+    values: Floats, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = 30
+    models, expected = fitted(values, settings, last)
+    monkeypatch.setattr(
+        band_module, "AT_ONCE", 7 * len(values)
+    )  # so that it takes several rounds, the last a short one
+    whole = np.stack(band(models, values, expected, END, settings))
+    monkeypatch.undo()
+    for column in range(last):
+        after = last - 1 - column
+        until = values[:, : values.shape[1] - after]
+        alone = band(models, until, expected[:, column : column + 1], END - after * settings.step, settings)
+        np.testing.assert_array_equal(whole[:, :, column : column + 1], np.stack(alone))
+    assert np.isfinite(whole[:, REGULAR]).any(axis=(0, 2)).all()
+
+
+def test_of_no_columns_and_of_no_series_there_is_no_band(values: Floats, settings: Settings) -> None:
+    models, expected = fitted(values, settings)
+
+    assert band(models, values, expected[:, :0], END, settings)[0].shape == (len(values), 0)
+    assert band(models.take(slice(0, 0)), values[:0], expected[:0], END, settings)[0].shape == (0, 1)

@@ -3,7 +3,7 @@ import pytest
 
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.arrays import Floats
-from sidecar.detection.predict import MOST_BANDS, Detector, predict_live, predict_rest, predict_self, settings_for
+from sidecar.detection.predict import LONGEST_STEP, Detector, predict_live, predict_rest, predict_self, settings_for
 from sidecar.detection.review import Case
 from sidecar.detection.settings import DAY, HOUR
 from sidecar.detection.watch import FitJob, Watch
@@ -175,9 +175,31 @@ def test_a_value_at_the_end_of_its_band_scores_the_threshold() -> None:
         assert score == pytest.approx(threshold, abs=0.05)
 
 
-def test_bands_are_not_sought_for_too_many_values() -> None:
-    values = daily()
-    said = predict_rest(values, len(values) - MOST_BANDS - 1, END, STEP, 1.0)
+@pytest.mark.parametrize("step", [60, STEP])
+def test_every_value_that_is_scored_has_a_band_and_lies_outside_where_it_is_anomalous(step: int) -> None:
+    values = np.tile(daily(), 1 if step == STEP else 5)
+    values[-70], values[-1] = np.nan, 30.0
+    said = predict_rest(values, len(values) - 400, END, step, 1.0)
+    scored = np.flatnonzero(~np.isnan(said.score))
+    outside = (values < said.lower) | (values > said.upper)
 
-    assert np.isnan(said.upper).all()
-    assert np.isfinite(said.score[-1])
+    assert said.detector is Detector.LOOP
+    assert len(scored) == 399
+    assert np.isfinite([said.lower[scored], said.upper[scored]]).all()
+    assert outside[-1]
+    np.testing.assert_array_equal(outside[scored], said.score[scored] >= 1)
+
+
+@pytest.mark.parametrize("step", [HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY])
+@pytest.mark.parametrize("length", [25, 100, 400])
+def test_values_of_any_step_are_scored_and_an_outlier_stands_out(step: int, length: int) -> None:
+    values = 42.4 + 0.2 * np.random.default_rng(length).standard_normal(length)
+    values[20] = 89.7
+    said = predict_self(values, END, step, 1.0)
+    causal = predict_rest(np.append(values, 89.7), length, END, step, 1.0)
+
+    assert said.score.argmax() == 20
+    assert said.score[20] >= 1
+    assert np.isfinite(causal.score[-1])
+    assert (said.detector is Detector.LOOP) == (step <= LONGEST_STEP and length * step >= 3 * DAY and length > 150)
+    assert step <= LONGEST_STEP or causal.detector is Detector.SHORT

@@ -190,14 +190,15 @@ def test_one_series_in_detail_shows_its_recent_past(cpu: Sidecar) -> None:
     assert len(body["explanation"]["sentences"]) >= 2
 
 
-@pytest.mark.parametrize(("banded", "known"), [(0, 0), (1, 1), (5, 5), (200, 19)])
-def test_so_many_steps_get_a_band_as_are_asked_for(cpu: Sidecar, banded: int, known: int) -> None:
+@pytest.mark.parametrize(("asked", "known"), [(0, 0), (1, 1), (20, 19)])
+def test_every_step_that_is_scored_has_its_band(cpu: Sidecar, asked: int, known: int) -> None:
     labels = exported((("pod", "b"),), "cpu", {})
     cpu.cases[labels] = case(labels, newest=0.3)
-    points = detail(cpu, "b", points=20, bands=banded)["points"]
+    points = detail(cpu, "b", points=asked)["points"]
 
-    assert sum(value is not None for value in points["lower"]) == known
-    assert (points["upper"][-1] is not None) == bool(banded)
+    for end in ("lower", "upper"):
+        assert [value is None for value in points[end]] == [score is None for score in points["score"]]
+        assert sum(value is not None for value in points[end]) == known
 
 
 @pytest.mark.parametrize("direction", ["above", "below"])

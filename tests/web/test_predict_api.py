@@ -98,11 +98,20 @@ def test_long_lists_get_the_detector_of_the_loop(sidecar: Sidecar) -> None:
 
     assert told["detector"] == "loop"
     assert told["warmup_points_dropped"] == 900
+    for end in ("lower", "upper"):
+        assert [value is None for value in told[end]] == [True] * 900 + [False] * 100
 
 
 def test_gaps_between_timestamps_are_no_values(sidecar: Sidecar) -> None:
     times = [AT + 60 * i + (600 if i > 12 else 0) for i in range(25)]
     told = predicted(sidecar, **EXAMPLE, timestamps=times)
+
+    assert ones(told) == [20]
+
+
+@pytest.mark.parametrize("step", [3_600, 86_400, 7 * 86_400, 90 * 86_400])
+def test_values_may_be_hours_days_or_quarters_apart(sidecar: Sidecar, step: int) -> None:
+    told = predicted(sidecar, **EXAMPLE, timestamps=[step * i for i in range(25)])
 
     assert ones(told) == [20]
 
@@ -217,6 +226,10 @@ def test_bad_input_is_refused_with_its_place(sidecar: Sidecar, body: dict[str, A
     assert answer.status_code == 422
     assert answer.json()["error"].startswith(place)
     assert (counted(sidecar, "predictions_total"), counted(sidecar, "predictions_rejected_total")) == (1, 1)
+
+
+def test_the_largest_value_is_told_in_short(sidecar: Sidecar) -> None:
+    assert ask(sidecar, values=[1.0, 1e101]).json()["error"].endswith("than or equal to 1e+100")
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

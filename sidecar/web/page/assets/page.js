@@ -5,8 +5,8 @@
   const PERIOD = 5000;
   const PAGE = 100;
   const MOST = 1000;
-  const SMALL = { large: false, width: 170, height: 44, points: 96, bands: 8 };
-  const LARGE = { large: true, height: 220, points: 576, bands: 96 };
+  const SMALL = { large: false, width: 170, height: 44, points: 96 };
+  const LARGE = { large: true, height: 220, points: 576 };
 
   const $ = (id) => document.getElementById(id);
   const list = $("series");
@@ -116,8 +116,8 @@
       if (!this.visible || (this.drawn === version && !again) || !this.series) return;
       this.drawn = version;
       try {
-        const { points, bands } = opened ? LARGE : SMALL;
-        const told = await ask(`api/v1/series/${this.series.id}?points=${points}&bands=${bands}`);
+        const { points } = opened ? LARGE : SMALL;
+        const told = await ask(`api/v1/series/${this.series.id}?points=${points}`);
         if (this.drawn !== version) return;
         this.update(told);
         this.clear();
