@@ -138,6 +138,6 @@ def test_a_sidecar_that_fits_on_a_cluster_gives_the_same_scores(
     config = CONFIG.format(url=prometheus_server(openmetrics(cpu=cpu(newest_step(), 6))).url)
     there, here = sidecar(config, f"--executor=dask://{cluster.address}"), sidecar(config)
     for one in (there, here):
-        wait_until(partial(scored, one), "all to be scored", 60)
+        wait_until(partial(scored, one), "all to be scored")
     assert there.samples("anomaly_score") == here.samples("anomaly_score")
     assert sum(there.samples("anomaly_sidecar_fit_failures_total").values()) == 0
