@@ -14,6 +14,7 @@ from sidecar.demo.config import EPOCH, config_text
 from sidecar.demo.server import serve as serve_source
 from sidecar.execution.local import LocalExecutor
 from tests.loop.manual_clock import ManualClock
+from tests.real.processes import DEADLINE
 
 STEP = 300
 
@@ -52,9 +53,9 @@ def get(sidecar: Sidecar, path: str) -> httpx.Response:
 
 def until(condition: Callable[[], bool]) -> None:
     """Waits for what another thread does."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        assert time.monotonic() < deadline, f"it did not happen within {DEADLINE:g} s"
         time.sleep(0.005)
 
 

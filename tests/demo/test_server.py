@@ -1,6 +1,5 @@
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import requests
 from sidecar.demo.api import EXPRESSION
 from sidecar.demo.config import EPOCH
 from sidecar.demo.server import _handler, _Server, serve
+from tests.real.processes import answers, wait_until
 
 RANGE = {"query": EXPRESSION, "start": str(EPOCH - 600), "end": str(EPOCH), "step": "300"}
 
@@ -99,22 +99,10 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = ["prometheus", "--config.file=prometheus.yml", f"--web.listen-address={address}"]
     with (home / "log").open("wb") as log, subprocess.Popen(command, cwd=home, stderr=log) as process:
         try:
-            _until_ready(f"http://{address}/-/ready")
+            wait_until(lambda: answers(f"http://{address}/-/ready"), "the demo to be ready")
             yield f"http://{address}"
         finally:
             process.terminate()
-
-
-def _until_ready(url: str) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            if requests.get(url, timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        time.sleep(0.05)
-    pytest.fail(f"{url} was not ready within 20 s")
 
 
 @pytest.mark.real

@@ -1,6 +1,5 @@
 import operator
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from click.testing import CliRunner
 from sidecar.cli import main
 from sidecar.execution.choice import ExecutorError, chosen_executor, workers_of
 from sidecar.execution.local import LocalExecutor
-from tests.real.processes import Server, free_port
+from tests.execution.conftest import Cluster
 
 
 def test_work_may_run_in_this_process() -> None:
@@ -50,59 +49,28 @@ def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         pass
 
 
-class DaskProcess(Server):
-    """A scheduler, or a worker of one, of a Dask cluster."""
-
-    def __init__(self, directory: Path, *arguments: str, port: int | None = None) -> None:
-        directory.mkdir(parents=True)
-        command = [sys.executable, "-m", "dask", *arguments]
-        super().__init__(command, port or 0, "", directory / "dask.log")
-
-    def _is_ready(self) -> bool:
-        if not self.port:
-            return b"Registered to" in self.log.read_bytes()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-
-@pytest.fixture
-def dask(tmp_path: Path, started: list[Server]) -> str:
-    """The address of a cluster of two worker processes."""
-    pytest.importorskip("distributed")
-    port = free_port()
-    scheduler = ["scheduler", "--host=127.0.0.1", f"--port={port}", "--no-dashboard"]
-    worker = ["worker", f"tcp://127.0.0.1:{port}", "--no-nanny", "--no-dashboard", "--nthreads=1"]
-    servers = [
-        DaskProcess(tmp_path / "scheduler", *scheduler, port=port),
-        *(DaskProcess(tmp_path / name, *worker, f"--local-directory={tmp_path / name}") for name in ("one", "two")),
-    ]
-    for server in servers:
-        started.append(server)
-        server.start()
-    return f"dask://127.0.0.1:{port}"
-
-
 @pytest.mark.real
-def test_work_may_run_on_a_dask_cluster(dask: str) -> None:
-    with chosen_executor(dask, 2) as executor:
+def test_work_may_run_on_a_dask_cluster(cluster: Cluster) -> None:
+    with chosen_executor(cluster.url, 2) as executor:
         futures = [executor.submit(operator.mul, number, number) for number in range(20)]
         assert [future.result(timeout=60) for future in futures] == [number * number for number in range(20)]
         assert executor.submit(os.getpid).result(timeout=60) != os.getpid()
 
 
 def write(path: Path, seed: int) -> None:
-    rows = [f"{1_714_521_600 + 3_600 * hour},{(hour * (seed + 7)) % 24}" for hour in range(80)]
+    rows = [f"{1_714_521_600 + 3_600 * hour},{(hour * (seed + 7)) % 24}" for hour in range(40)]
     path.write_text("\n".join(["timestamp,value", *rows]))
 
 
 @pytest.mark.real
-def test_a_backtest_on_a_cluster_gives_what_it_gives_here(dask: str, tmp_path: Path) -> None:
+def test_a_backtest_on_a_cluster_gives_what_it_gives_here(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    for number in range(4):
+    for number in range(3):
         write(tmp_path / "in" / f"{number}.csv", number)
-    for name, target in (("in-process", "here"), (dask, "there")):
+    for name, target in (("in-process", "here"), (cluster.url, "there")):
         flags = [f"--input={tmp_path / 'in'}", f"--output={tmp_path / target}", f"--executor={name}"]
         assert CliRunner().invoke(main, ["backtest", *flags]).exit_code == 0
     here, there = ({path.name: path.read_text() for path in (tmp_path / of).iterdir()} for of in ("here", "there"))
     assert here == there
-    assert len(here) == 4
+    assert len(here) == 3
+    assert ",ok," in here["0.csv"]

@@ -1,12 +1,9 @@
-"""Work on a real Dask scheduler with two worker processes."""
+"""Fits on a Dask cluster."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +14,7 @@ from sidecar.execution.choice import ExecutorError, lasting_executor
 from sidecar.execution.local import LocalExecutor
 from sidecar.execution.process import ProcessExecutor
 from sidecar.loop.fitting import run
+from tests.execution.conftest import Cluster
 from tests.real.fleet import cpu, newest_step
 from tests.real.processes import free_port, wait_until
 from tests.real.servers import PrometheusServer, openmetrics
@@ -25,45 +23,9 @@ from tests.real.sidecar import SidecarProcess
 HOUR, STEP, NOW = 3_600, 300, 1_700_000_100
 
 
-class Cluster:
-    """A scheduler and its workers."""
-
-    def __init__(self, log: Path) -> None:
-        self.address = f"127.0.0.1:{free_port()}"
-        self._log = log
-        self._processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self, workers: int) -> None:
-        self._log.write_bytes(b"")
-        host, port = self.address.split(":")
-        self._run("dask_scheduler", f"--host={host}", f"--port={port}", "--no-dashboard")
-        for _ in range(workers):
-            self._run("dask_worker", f"tcp://{self.address}", "--no-nanny", "--no-dashboard", "--nthreads=1")
-        wait_until(lambda: self._log.read_text().count("Registered to:") == workers, "the workers to register")
-
-    def kill(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
-        self._processes.clear()
-
-    def _run(self, module: str, *flags: str) -> None:
-        with self._log.open("ab") as log:
-            command = [sys.executable, "-m", f"distributed.cli.{module}", *flags]
-            self._processes.append(subprocess.Popen(command, stdout=log, stderr=log))
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    running = Cluster(tmp_path / "dask.log")
-    running.start(workers=2)
-    yield running
-    running.kill()
-
-
 @pytest.fixture
 def on_dask(cluster: Cluster) -> Iterator[Executor]:
-    executor = lasting_executor(f"dask://{cluster.address}")
+    executor = lasting_executor(cluster.url)
     yield executor
     executor.shutdown()
 
@@ -100,7 +62,7 @@ def test_a_scheduler_that_goes_away_fails_the_work_and_serves_again_when_it_is_b
     cluster.kill()
     with pytest.raises((CancelledError, ExecutorError)):
         on_dask.submit(divmod, 7, 2).result(60)
-    cluster.start(workers=1)
+    cluster.start(workers=2)
     assert on_dask.submit(divmod, 7, 2).result(60) == (3, 1)
 
 
@@ -136,8 +98,8 @@ def test_a_sidecar_that_fits_on_a_cluster_gives_the_same_scores(
     cluster: Cluster, prometheus_server: Callable[..., PrometheusServer], sidecar: Callable[..., SidecarProcess]
 ) -> None:
     config = CONFIG.format(url=prometheus_server(openmetrics(cpu=cpu(newest_step(), 6))).url)
-    there, here = sidecar(config, f"--executor=dask://{cluster.address}"), sidecar(config)
+    there, here = sidecar(config, f"--executor={cluster.url}"), sidecar(config)
     for one in (there, here):
-        wait_until(partial(scored, one), "all to be scored", 60)
+        wait_until(partial(scored, one), "all to be scored")
     assert there.samples("anomaly_score") == here.samples("anomaly_score")
     assert sum(there.samples("anomaly_sidecar_fit_failures_total").values()) == 0

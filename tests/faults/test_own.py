@@ -30,11 +30,13 @@ from tests.real.servers import PrometheusServer, Sample, openmetrics
 from tests.real.sidecar import SidecarProcess
 
 MANY = 200_000
-HOURS = 6 * 3600 // STEP
+FIT_EVERY = 3600
+TICKS = FIT_EVERY // STEP
+"""Ticks within which the model of each series is due once."""
 
 
 def samples() -> dict[LabelSet, dict[int, float]]:
-    return {host(name): noise(name, NOW + HOURS * STEP) for name in HOSTS}
+    return {host(name): noise(name, NOW + TICKS * STEP) for name in HOSTS}
 
 
 class OutOfMemory(Executor):
@@ -53,9 +55,10 @@ class OutOfMemory(Executor):
 
 def test_killed_fits_are_counted_and_retried_and_the_old_models_serve_on() -> None:
     executor = OutOfMemory()
-    bench, undisturbed = warm(MemorySource(samples()), executor=executor), warm(MemorySource(samples()))
+    bench = warm(MemorySource(samples()), executor=executor, fit_every=FIT_EVERY)
+    undisturbed = warm(MemorySource(samples()), fit_every=FIT_EVERY)
     executor.kills = True
-    times = range(NOW + STEP, NOW + HOURS * STEP, STEP)
+    times = range(NOW + STEP, NOW + TICKS * STEP, STEP)
     with capture_logs() as logs:
         shown = bench.ticks(times)
     assert {len(series) for series in shown.values()} == {len(HOSTS)}

@@ -35,13 +35,13 @@ def part(start: Start, url: str, index: int, count: int = 3) -> SidecarProcess:
 
 def scores(sidecar: SidecarProcess, wanted: int) -> dict[str, float]:
     """The scores of a part that has so many series, when it has them all."""
-    wait_until(lambda: len(sidecar.samples("anomaly_score")) >= wanted, f"{wanted} series to be scored", 60)
+    wait_until(lambda: len(sidecar.samples("anomaly_score")) >= wanted, f"{wanted} series to be scored")
     return sidecar.samples("anomaly_score")
 
 
 def shown(sidecars: list[SidecarProcess], series: int) -> list[dict[str, float]]:
     """The scores of all parts, when together they have so many."""
-    wait_until(lambda: sum(len(one.samples("anomaly_score")) for one in sidecars) >= series, "all to be scored", 60)
+    wait_until(lambda: sum(len(one.samples("anomaly_score")) for one in sidecars) >= series, "all to be scored")
     return [one.samples("anomaly_score") for one in sidecars]
 
 
@@ -62,7 +62,7 @@ def test_three_sidecars_score_every_series_once_and_a_fourth_moves_few(
     assert replica == three[1]
 
     added = part(sidecar, url, 3, count=4)
-    wait_until(lambda: bool(added.samples("anomaly_score")), "the fourth to score", 60)
+    wait_until(lambda: bool(added.samples("anomaly_score")), "the fourth to score")
     owners = {name: index for index, found in enumerate(three) for name in found}
     taken = set(added.samples("anomaly_score"))
     assert taken <= set(owners)

@@ -56,4 +56,4 @@ def test_the_wider_alert_mutes_the_narrower_and_nothing_else(alertmanager: Calla
     def states() -> dict[frozenset[tuple[str, str]], str]:
         return {frozenset(alert["labels"].items()): alert["status"]["state"] for alert in server.alerts()}
 
-    wait_until(lambda: states() == expected, "the alerts to be muted", deadline=10)
+    wait_until(lambda: states() == expected, "the alerts to be muted")
