@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -176,6 +178,38 @@ def test_a_full_disk_and_a_file_system_it_may_not_write_to_do_not_matter(
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+DESCRIPTORS = 128
+
+
+@pytest.mark.real
+def test_more_connections_than_descriptors_keep_neither_scrapes_nor_the_loop_from_going_on(
+    prometheus_server: Callable[..., PrometheusServer], tmp_path: Path
+) -> None:
+    server = prometheus_server(openmetrics(cpu=day_of_cpu(int(time.time()) // 60 * 60)))
+    process = SidecarProcess(tmp_path / "few", CONFIG.format(url=server.url) + EVERY_SECOND)
+    process.limit(f"ulimit -n {DESCRIPTORS}")
+
+    def evaluations() -> float:
+        return process.samples("anomaly_sidecar_evaluations_total")["now"]
+
+    try:
+        process.start()
+        wait_until(lambda: len(process.samples("anomaly_score")) > len(HOSTS), "all to be scored")
+        with ExitStack() as stack:
+            for number in range(3 * DESCRIPTORS):
+                held = stack.enter_context(socket.create_connection(("127.0.0.1", process.port), timeout=10))
+                if number % 2:
+                    held.sendall(b"POST /predict HTTP/1.1\r\nHost: slow\r\nX-Slow: ")
+            begun = evaluations()
+            wait_until(lambda: evaluations() >= begun + 3, "the loop to go on")
+            failed = process.samples("anomaly_sidecar_evaluation_failures_total")
+        assert failed == {"cpu": 0, "now": 0}
+        assert process.samples("anomaly_sidecar_prometheus_up") == {"": 1}
+        assert "Too many open files" not in process.log.read_text()
+    finally:
+        process.kill()
 
 
 class Crowd:

@@ -30,6 +30,10 @@ class SidecarProcess(Server):
         ]
         super().__init__(command, port, ready, directory / "sidecar.log")
 
+    def limit(self, rule: str) -> None:
+        """Have a shell set a limit before it starts the process."""
+        self._command = ["/bin/bash", "-c", f'{rule}; exec "$@"', "bash", *self._command]
+
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
