@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+import yaml
 from structlog.testing import capture_logs
 
 from sidecar.execution.local import LocalExecutor
@@ -32,6 +33,7 @@ from tests.real.servers import PrometheusServer, Sample, openmetrics
 from tests.real.sidecar import SidecarProcess
 
 MANY = 200_000
+CHART = Path(__file__).parents[2] / "helm/prometheus-anomaly-sidecar/values.yaml"
 HOURS = 6 * 3600 // STEP
 
 
@@ -231,3 +233,26 @@ def test_of_200_000_series_no_more_are_held_than_allowed() -> None:
     assert all(some.frame.labels == others.frame.labels for some, others in pairwise(held))
     assert history._window is not None
     assert history._window._buffer.nbytes < 1_000_000
+
+
+def highest_resident_bytes(pid: int) -> int:
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) << 10
+
+
+@pytest.mark.real
+def test_200_000_series_of_a_real_prometheus_fit_into_the_memory_that_the_chart_allows(
+    prometheus_server: Callable[..., PrometheusServer], sidecar: Callable[..., SidecarProcess]
+) -> None:
+    at = int(time.time()) // STEP * STEP
+    pods = (({"pod": f"pod-{number:06}", "namespace": f"team-{number % 50}"}, at, 1.0) for number in range(MANY))
+    server = prometheus_server(openmetrics(crowd=pods))
+    head = f"prometheus: {{url: {server.url}}}\nevaluation_interval: 1s\noffset: 0s\n"
+    process = sidecar(head + "queries: [{name: crowd, expr: crowd}]\n", ready="/-/healthy")
+    wait_until(
+        lambda: process.samples("anomaly_sidecar_series_dropped") == {"max_series": MANY - 1000}, "the answer", 120
+    )
+    assert process.samples("anomaly_sidecar_series")["warming"] == 1000
+    assert process.samples("anomaly_sidecar_evaluation_failures_total") == {"crowd": 0}
+    allowed = yaml.safe_load(CHART.read_text())["resources"]["limits"]["memory"]
+    assert highest_resident_bytes(process.pid) < int(allowed.removesuffix("Mi")) << 20

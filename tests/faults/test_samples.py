@@ -118,8 +118,10 @@ def test_parts_of_the_data_that_were_missing_with_a_warning_are_fetched_when_the
     source.samples = {**source.samples, host("b"): without(held[host("b")], 1, 2)}
     bench = warm(source)
     source.warnings = ("a store did not answer",)
+    counted = bench.counted("prometheus_warnings_total")
     for at in times(1, 2):
         assert host("b")[0] not in {pair for labels in bench.tick(at) for pair in labels}
+    assert bench.counted("prometheus_warnings_total") >= counted + 2
     source.samples, source.warnings = held, ()
     bench.ticks(times(3, 13))
     assert same(bench.shown, undisturbed_from(MemorySource(held), NOW + 15 * STEP))
