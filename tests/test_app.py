@@ -171,12 +171,16 @@ def test_missed_evaluations_are_counted_and_not_replayed(source: str, clock: Man
             clock.time = at + 3.5 * STEP
 
         sidecar._scheduler.loops["node_cpu"].evaluator.evaluate = slow  # type: ignore[method-assign]
-        before = clock.time
+        before, [begun] = clock.time, samples(sidecar, "anomaly_sidecar_evaluations_total").values()
         clock.time += STEP
         until(lambda: clock.time > before + STEP)
         sidecar._scheduler.loops["node_cpu"].evaluator.evaluate = evaluate  # type: ignore[method-assign]
         missed = "anomaly_sidecar_iterations_missed_total"
         until(lambda: samples(sidecar, missed) == {("node_cpu",): 3.0})
+        assert samples(sidecar, "anomaly_sidecar_evaluations_total") == {("node_cpu",): begun + 1}
+        clock.time += STEP
+        until(lambda: samples(sidecar, "anomaly_sidecar_evaluations_total") == {("node_cpu",): begun + 2})
+        assert samples(sidecar, missed) == {("node_cpu",): 3.0}
 
 
 def test_an_invalid_configuration_is_refused_at_the_start(clock: ManualClock) -> None:

@@ -89,6 +89,9 @@ class Telemetry:
         self.prometheus_request_failures = counter(
             "prometheus_request_failures_total", "Requests to Prometheus that failed, each attempt counted.", query
         )
+        self.prometheus_warnings = counter(
+            "prometheus_warnings_total", "Warnings and remarks that came with the answers of Prometheus.", query
+        )
         self.samples_fetched = counter("samples_fetched_total", "Samples received from Prometheus.", query)
         self.predictions = counter("predictions_total", "Requests to /predict.")
         self.predictions_rejected = counter("predictions_rejected_total", "Requests to /predict that were refused.")
@@ -106,6 +109,7 @@ class Telemetry:
             self.last_fit_timestamp_seconds,
             self.prometheus_requests,
             self.prometheus_request_failures,
+            self.prometheus_warnings,
             self.samples_fetched,
         )
 

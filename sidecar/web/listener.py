@@ -7,6 +7,9 @@ from contextlib import suppress
 MOST_CONNECTIONS = 512
 """Connections that stand at once at most."""
 
+MOST_CLOSING = 8
+"""Connections beyond them that are closing already; further ones wait for that."""
+
 _BACKLOG = 1024
 
 
@@ -23,9 +26,15 @@ class Listener(socket.socket):
         self._open: list[socket.socket] = []
 
     def accept(self) -> tuple[socket.socket, object]:
-        """Takes the next connection, and closes the oldest where there are too many."""
-        connection, address = super().accept()
+        """Takes the next connection, and closes the oldest where there are too many.
+
+        Raises:
+            BlockingIOError: the event loop, which takes all that wait in one go, must first let go of those.
+        """
         self._open = [each for each in self._open if each.fileno() != -1]
+        if len(self._open) >= self.limit + MOST_CLOSING:
+            raise BlockingIOError
+        connection, address = super().accept()
         self._open.append(connection)
         for surplus in self._open[: -self.limit]:
             with suppress(OSError):  # the other side may have been faster

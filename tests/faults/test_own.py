@@ -3,11 +3,13 @@
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+import yaml
 from structlog.testing import capture_logs
 
 from sidecar.execution.local import LocalExecutor
@@ -33,6 +36,7 @@ MANY = 200_000
 FIT_EVERY = 3600
 TICKS = FIT_EVERY // STEP
 """Ticks within which the model of each series is due once."""
+CHART = Path(__file__).parents[2] / "helm/prometheus-anomaly-sidecar/values.yaml"
 
 
 def samples() -> dict[LabelSet, dict[int, float]]:
@@ -181,6 +185,38 @@ def test_a_full_disk_and_a_file_system_it_may_not_write_to_do_not_matter(
         assert process.wait(10) == 0
 
 
+DESCRIPTORS = 128
+
+
+@pytest.mark.real
+def test_more_connections_than_descriptors_keep_neither_scrapes_nor_the_loop_from_going_on(
+    prometheus_server: Callable[..., PrometheusServer], tmp_path: Path
+) -> None:
+    server = prometheus_server(openmetrics(cpu=day_of_cpu(int(time.time()) // 60 * 60)))
+    process = SidecarProcess(tmp_path / "few", CONFIG.format(url=server.url) + EVERY_SECOND)
+    process.limit(f"ulimit -n {DESCRIPTORS}")
+
+    def evaluations() -> float:
+        return process.samples("anomaly_sidecar_evaluations_total")["now"]
+
+    try:
+        process.start()
+        wait_until(lambda: len(process.samples("anomaly_score")) > len(HOSTS), "all to be scored")
+        with ExitStack() as stack:
+            for number in range(3 * DESCRIPTORS):
+                held = stack.enter_context(socket.create_connection(("127.0.0.1", process.port), timeout=10))
+                if number % 2:
+                    held.sendall(b"POST /predict HTTP/1.1\r\nHost: slow\r\nX-Slow: ")
+            begun = evaluations()
+            wait_until(lambda: evaluations() >= begun + 3, "the loop to go on")
+            failed = process.samples("anomaly_sidecar_evaluation_failures_total")
+        assert failed == {"cpu": 0, "now": 0}
+        assert process.samples("anomaly_sidecar_prometheus_up") == {"": 1}
+        assert "Too many open files" not in process.log.read_text()
+    finally:
+        process.kill()
+
+
 class Crowd:
     """Answers with 200,000 series."""
 
@@ -200,3 +236,26 @@ def test_of_200_000_series_no_more_are_held_than_allowed() -> None:
     assert all(some.frame.labels == others.frame.labels for some, others in pairwise(held))
     assert history._window is not None
     assert history._window._buffer.nbytes < 1_000_000
+
+
+def highest_resident_bytes(pid: int) -> int:
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) << 10
+
+
+@pytest.mark.real
+def test_200_000_series_of_a_real_prometheus_fit_into_the_memory_that_the_chart_allows(
+    prometheus_server: Callable[..., PrometheusServer], sidecar: Callable[..., SidecarProcess]
+) -> None:
+    at = int(time.time()) // STEP * STEP
+    pods = (({"pod": f"pod-{number:06}", "namespace": f"team-{number % 50}"}, at, 1.0) for number in range(MANY))
+    server = prometheus_server(openmetrics(crowd=pods))
+    head = f"prometheus: {{url: {server.url}}}\nevaluation_interval: 1s\noffset: 0s\n"
+    process = sidecar(head + "queries: [{name: crowd, expr: crowd}]\n", ready="/-/healthy")
+    wait_until(
+        lambda: process.samples("anomaly_sidecar_series_dropped") == {"max_series": MANY - 1000}, "the answer", 120
+    )
+    assert process.samples("anomaly_sidecar_series")["warming"] == 1000
+    assert process.samples("anomaly_sidecar_evaluation_failures_total") == {"crowd": 0}
+    allowed = yaml.safe_load(CHART.read_text())["resources"]["limits"]["memory"]
+    assert highest_resident_bytes(process.pid) < int(allowed.removesuffix("Mi")) << 20

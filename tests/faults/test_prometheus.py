@@ -1,8 +1,10 @@
 """A real Prometheus behind a proxy that injects faults: what is shown meanwhile, and that nothing is lost after."""
 
+import gc
 import gzip
 import socket
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -223,3 +225,68 @@ def test_another_tenants_series_are_not_ours(prometheus: PrometheusServer) -> No
         bench.tick(NOW + 2 * STEP)
         fresh = warm(client(prometheus.url, timeout=10))
         assert bench.shown.keys() == fresh.shown.keys()
+
+
+MINUTE = 60
+RESET = NOW + 2 * STEP + MINUTE
+
+
+def counters() -> str:
+    """CPU seconds by host, once a minute; those of host c begin anew at RESET."""
+    return openmetrics(
+        cpu_seconds_total=(
+            ({"instance": name, "job": "node"}, at, round(total, 6)) for name in HOSTS for at, total in counter(name)
+        )
+    )
+
+
+def counter(name: str) -> Iterator[tuple[int, float]]:
+    total = 10_000.0
+    for at, share in noise(name, NOW + 10 * STEP).items():
+        for minute in range(STEP // MINUTE):
+            if name == "c" and at + minute * MINUTE == RESET:
+                total = 0.0
+            total += share * MINUTE
+            yield at + minute * MINUTE, total
+
+
+def test_a_counter_that_is_reset_is_no_anomaly(prometheus_server: Callable[..., PrometheusServer]) -> None:
+    server = prometheus_server(counters())
+    [(_, before), (_, after)] = [point for point in counter("c") if RESET - MINUTE <= point[0] <= RESET]
+    assert after < before
+    bench = warm(client(server.url, timeout=10), expr="rate(cpu_seconds_total[10m])")
+    for i in range(1, 8):
+        shown = bench.tick(NOW + i * STEP)
+        assert len(shown) == len(HOSTS)
+        assert {gauges["anomaly_flag"] for gauges in shown.values()} == {0}
+        assert all(0.2 < gauges["anomaly_value"] < 0.4 for gauges in shown.values())
+
+
+ROUNDS = 6
+
+
+def test_memory_stays_flat_however_often_it_goes_wrong(prometheus_server: Callable[..., PrometheusServer]) -> None:
+    """Every fault in turn, each followed by a recovery, over and over."""
+    last = NOW + 2 * ROUNDS * len(FAULTS) * STEP
+    points = [
+        ({"instance": name, "job": "node"}, at, value) for name in HOSTS for at, value in noise(name, last).items()
+    ]
+    server = prometheus_server(openmetrics(cpu=points), flags=["--query.lookback-delta=30s"])
+    bench, at = warm(client(server.url, timeout=10)), NOW
+    used: list[int] = []
+    tracemalloc.start()
+    for _ in range(ROUNDS):
+        with raw_server(forwards(server)) as proxy:  # a new one, for it keeps what it was asked
+            bench.evaluator._history._source = source = client(proxy.url)
+            for injected, _ in FAULTS.values():
+                for answer in (injected(server), forwards(server)):
+                    proxy.answers, at = [answer], at + STEP
+                    bench.tick(at)
+                assert len(bench.shown) == len(HOSTS)
+            source.close()
+        gc.collect()
+        used.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert bench.counted("evaluation_failures_total") == ROUNDS * len(FAULTS)
+    a_failure = (used[-1] - used[1]) / (ROUNDS - 2) / len(FAULTS)
+    assert a_failure < 800, f"bytes that each failure leaves behind, of {used}"

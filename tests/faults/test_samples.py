@@ -118,21 +118,13 @@ def test_parts_of_the_data_that_were_missing_with_a_warning_are_fetched_when_the
     source.samples = {**source.samples, host("b"): without(held[host("b")], 1, 2)}
     bench = warm(source)
     source.warnings = ("a store did not answer",)
+    counted = bench.counted("prometheus_warnings_total")
     for at in times(1, 2):
         assert host("b")[0] not in {pair for labels in bench.tick(at) for pair in labels}
+    assert bench.counted("prometheus_warnings_total") >= counted + 2
     source.samples, source.warnings = held, ()
     bench.ticks(times(3, 13))
     assert same(bench.shown, undisturbed_from(MemorySource(held), NOW + 15 * STEP))
-
-
-def test_a_rise_that_is_a_counters_reset_is_no_anomaly() -> None:
-    """`rate()` takes resets out, and a step after one is as any other; an expression without it is told of."""
-    rates = samples()
-    with_reset = {labels: dict(points) for labels, points in rates.items()}
-    with_reset[host("c")][NOW + 2 * STEP] *= 0.93  # what rate() makes of the part of a scrape interval that is lost
-    bench = warm(MemorySource(with_reset))
-    shown = bench.ticks(times(1, 6))
-    assert all(gauges["anomaly_flag"] == 0 for series in shown.values() for gauges in series.values())
 
 
 def test_values_that_are_no_numbers_are_no_samples() -> None:

@@ -189,12 +189,14 @@ def test_a_failure_is_counted_logged_and_shown_and_the_last_result_stays(error: 
     assert logs == [{"event": "evaluation failed", "error": str(error), "log_level": "error", "anomaly_name": "cpu"}]
 
 
-def test_what_the_source_warns_of_is_logged() -> None:
+def test_what_the_source_warns_of_is_logged_and_counted() -> None:
     bench = Bench({host("a"): noise(1)}, LocalExecutor())
     bench.source.warnings = ("one store did not answer",)
     with capture_logs() as logs:
         bench.evaluate(NOW)
-    assert {"one store did not answer"} == {line["warning"] for line in logs if "warning" in line}
+    told = [line["warning"] for line in logs if "warning" in line]
+    assert set(told) == {"one store did not answer"}
+    assert bench.counted("prometheus_warnings_total") == len(told)
 
 
 def test_a_defect_is_logged_with_its_traceback_and_the_next_evaluation_goes_on(

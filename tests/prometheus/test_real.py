@@ -1,6 +1,7 @@
 """The client and the history against a real Prometheus."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,7 @@ from sidecar.prometheus.client import PrometheusClient
 from sidecar.prometheus.history import History
 from sidecar.prometheus.shard import Shard, ShardSource
 from sidecar.prometheus.source import BadAnswerError, BadQueryError, StoppedError, UnreachableError
+from tests.prometheus.raw_server import Connection, http, raw_server
 from tests.real.processes import Server, wait_until
 from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer, VictoriaMetrics, openmetrics
 
@@ -187,3 +189,31 @@ def test_an_escaped_alternation_selects_its_values_and_no_others(listing: Server
             .frame.labels
         ]
         assert sorted(found) == sorted(HOSTS)
+
+
+def test_a_series_that_its_target_no_longer_has_ends_at_once_and_may_come_back(
+    prometheus_server: StartPrometheus,
+) -> None:
+    """Prometheus marks it as stale: else it would go on for the five minutes that Prometheus looks back."""
+    both, one = (b"".join(b'load{pod="%s"} 1\n' % pod for pod in pods) for pods in ((b"a", b"b"), (b"a",)))
+    exposed = [both]
+
+    def answer(connection: Connection) -> None:
+        http(200, exposed[0], "Content-Type: text/plain; version=0.0.4")(connection)
+
+    with raw_server(answer) as target:
+        targets = [target.url.removeprefix("http://")]
+        server = prometheus_server(scrape_configs=[{"job_name": "t", "static_configs": [{"targets": targets}]}])
+        source = client_of(server)
+
+        def now() -> list[str]:
+            at = int(time.time())
+            labels = source.query_range("load", at, at, 1).frame.labels
+            return [dict(each)["pod"] for each in labels]
+
+        wait_until(lambda: now() == ["a", "b"], "both to be scraped")
+        exposed[0] = one
+        wait_until(lambda: now() == ["a"], "one to be marked as stale", deadline=20)
+        exposed[0] = both
+        wait_until(lambda: now() == ["a", "b"], "it to come back")
+        source.close()

@@ -30,6 +30,15 @@ class SidecarProcess(Server):
         ]
         super().__init__(command, port, ready, directory / "sidecar.log")
 
+    def limit(self, rule: str) -> None:
+        """Have a shell set a limit before it starts the process."""
+        self._command = ["/bin/bash", "-c", f'{rule}; exec "$@"', "bash", *self._command]
+
+    def run_instead(self, program: str) -> None:
+        """Have Python run this in the place of the module, with the same arguments."""
+        module = self._command.index("-m")
+        self._command = [*self._command[:module], "-c", program, *self._command[module + 2 :]]
+
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)

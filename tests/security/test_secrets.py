@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.prometheus.raw_server import Answer, http, raw_server
-from tests.real.processes import wait_until
+from tests.prometheus.raw_server import Answer, http, matrix, raw_server
+from tests.real.processes import Server, wait_until
 from tests.real.sidecar import SidecarProcess
 
 PLANTED = [f"planted-{number}-secret" for number in range(6)]
@@ -70,4 +70,33 @@ def test_no_secret_comes_out(sidecar: Callable[..., SidecarProcess], tmp_path: P
     process.end(signal.SIGTERM, timeout=10)
     text = json.dumps([*came_out, process.log.read_text()])
     for secret in (*PLANTED, ENCODED, PASSWORD, HASH):
+        assert secret not in text
+
+
+DEFECT = """\
+import sidecar.cli, sidecar.prometheus.client as client
+client.read_range = lambda *answer: 1 / 0
+sidecar.cli.main()
+"""
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+@pytest.mark.parametrize("access", ["bearer", "basic"])
+def test_no_secret_stands_in_the_traceback_of_a_defect(
+    tmp_path: Path, started: list[Server], access: str, form: str
+) -> None:
+    (tmp_path / "secret").write_text(IN_FILE)
+    with raw_server(http(200, matrix())) as server:
+        config = CONFIG.format(url=server.url, access=ACCESS[access], header=OF_HEADER, file=tmp_path / "secret")
+        process = SidecarProcess(tmp_path / "sidecar", config, f"--log.format={form}", ready="/-/healthy")
+        process.run_instead(DEFECT)
+        started.append(process)
+        process.start()
+        wait_until(lambda: "defect in an evaluation" in process.log.read_text(), "the defect")
+        assert OF_HEADER in server.seen[0].head
+        assert IN_FILE in server.seen[0].head
+    text = process.log.read_text()
+    assert "Traceback" in text
+    assert "ZeroDivisionError" in text
+    for secret in (*PLANTED, ENCODED):
         assert secret not in text

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from sidecar.web.app import create_app
-from sidecar.web.listener import MOST_CONNECTIONS, Listener, listen
+from sidecar.web.listener import MOST_CLOSING, MOST_CONNECTIONS, Listener, listen
 from sidecar.web.server import HttpServer
 from tests.web.conftest import Sidecar
 
@@ -43,6 +43,18 @@ def test_beyond_the_limit_the_oldest_connection_goes() -> None:
         stack.enter_context(socket.create_connection(listener.getsockname()))
         stack.enter_context(listener.accept()[0])
         assert not is_closed(clients[3])
+
+
+def test_while_too_many_are_closing_none_is_taken() -> None:
+    plain = socket.create_server(("127.0.0.1", 0))
+    with Listener(plain, limit=2) as listener, ExitStack() as stack:
+        for _ in range(2 + MOST_CLOSING + 1):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        accepted = [stack.enter_context(listener.accept()[0]) for _ in range(2 + MOST_CLOSING)]
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        accepted[0].close()
+        stack.enter_context(listener.accept()[0])
 
 
 def test_a_thousand_idle_and_slow_connections_do_not_keep_a_scrape_out(sidecar: Sidecar) -> None:
