@@ -6,10 +6,10 @@ reaches the threshold: first in steps that double, then by bisection.
 
 import numpy as np
 
-from sidecar.detection import combination
 from sidecar.detection.arrays import Bools, Floats
-from sidecar.detection.detector import Models, context_steps, on_scale, rarities
-from sidecar.detection.newest import Past
+from sidecar.detection.columns import Panel
+from sidecar.detection.detector import Models, answer, context_steps
+from sidecar.detection.features import Past
 from sidecar.detection.settings import Settings
 
 DOUBLINGS = 16
@@ -45,18 +45,16 @@ class Search:
     """Asks what the scores would be, were the values of the last columns others, the past being what it was."""
 
     def __init__(self, models: Models, values: Floats, start: Floats, end: int, settings: Settings) -> None:
-        recent = values[:, max(values.shape[1] - start.shape[1] - context_steps(settings), 0) :]
-        at = np.arange(recent.shape[1] - start.shape[1], recent.shape[1])
+        last = start.shape[1]
+        recent = values[:, max(values.shape[1] - last - context_steps(settings), 0) :]
+        at = np.arange(recent.shape[1] - last, recent.shape[1])
         self.models, self.start, self.settings = models, start, settings
-        self.past = Past.of(recent, at, end, models.unit, settings)
-        self.unit = np.maximum(models.unit, np.finfo(np.float64).tiny)[:, None]
+        self.past = Past.of(models.basis, Panel.behind(recent, end, settings, last), at)
+        self.unit = np.maximum(models.basis.unit, np.finfo(np.float64).tiny)[:, None]
 
     def flagged(self, values: Floats, threshold: float) -> Bools:
         """Whether each column would reach the threshold with its value of `values` (S, n)."""
-        models = self.models
-        rarity = rarities(models, self.past.features(values))
-        ratio = combination.ratio(rarity, models.known, models.rows, self.settings)
-        return np.asarray(on_scale(ratio, models.usual) >= threshold)
+        return np.asarray(answer(self.models, self.past, values, self.settings)[0] >= threshold)
 
     def first_flagged(self, side: float, threshold: float) -> Floats:
         """The first value (S, n) on a `side`, -1 or 1, of the start that would be flagged."""

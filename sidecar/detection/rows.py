@@ -1,5 +1,6 @@
 """Records of arrays that all have a row per series."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Self
 
@@ -25,3 +26,9 @@ class Rows:
                 mine.put(rows, theirs)
             else:
                 mine[rows] = theirs
+
+    @classmethod
+    def concatenate(cls, records: Sequence[Self]) -> Self:
+        """All rows of some records."""
+        columns = zip(*(record.parts() for record in records), strict=True)
+        return cls(*(type(of[0]).concatenate(of) if isinstance(of[0], Rows) else np.concatenate(of) for of in columns))
