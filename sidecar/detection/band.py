@@ -35,39 +35,45 @@ def band(
         block, after = slice(first, first + at_once), max(n - first - at_once, 0)
         until = values[:, : values.shape[1] - after]
         search = Search(models, until, expected[:, block], end - after * settings.step, settings)
-        limits[:, :, block] = search.first_flagged(-1.0, threshold), search.first_flagged(1.0, threshold)
+        limits[:, :, block] = search.first_flagged(threshold)
     known = np.isfinite(expected) & np.isfinite(values[:, values.shape[1] - n :])
     lower, upper = np.where(known, limits, np.nan)
     return lower, upper
 
 
 class Search:
-    """Asks what the scores would be, were the values of the last columns others, the past being what it was."""
+    """Asks what the scores would be, were the values of the last columns others, the past being what it was.
+
+    Each column stands here twice: once for the values below the start, once for those above.
+    """
 
     def __init__(self, models: Models, values: Floats, start: Floats, end: int, settings: Settings) -> None:
-        last = start.shape[1]
-        recent = values[:, max(values.shape[1] - last - context_steps(settings), 0) :]
-        at = np.arange(recent.shape[1] - last, recent.shape[1])
-        self.models, self.start, self.settings = models, start, settings
-        self.past = Past.of(models.basis, Panel.behind(recent, end, settings, last), at)
-        self.unit = np.maximum(models.basis.unit, np.finfo(np.float64).tiny)[:, None]
+        n = start.shape[1]
+        recent = values[:, max(values.shape[1] - n - context_steps(settings), 0) :]
+        at = np.arange(recent.shape[1] - n, recent.shape[1])
+        self.models, self.settings = models, settings
+        self.past = Past.of(models.basis, Panel.behind(recent, end, settings, n), np.concatenate([at, at]))
+        self.start = np.concatenate([start, start], axis=1)
+        self.outward = np.repeat([-1.0, 1.0], n) * np.maximum(models.basis.unit, np.finfo(np.float64).tiny)[:, None]
 
-    def flagged(self, values: Floats, threshold: float) -> Bools:
-        """Whether each column would reach the threshold with its value of `values` (S, n)."""
-        return np.asarray(answer(self.models, self.past, values, self.settings)[0] >= threshold)
+    def flagged(self, reach: Floats | float, threshold: float) -> Bools:
+        """Whether each column would reach the threshold, were its value so many spreads away from the start."""
+        score, _ = answer(self.models, self.past, self.start + reach * self.outward, self.settings)
+        return np.asarray(score >= threshold)
 
-    def first_flagged(self, side: float, threshold: float) -> Floats:
-        """The first value (S, n) on a `side`, -1 or 1, of the start that would be flagged."""
+    def first_flagged(self, threshold: float) -> Floats:
+        """The first values (2, S, n) below and above the start that would be flagged."""
         inner = np.zeros(self.start.shape)
-        outer = np.where(self.flagged(self.start, threshold), 0.0, np.nan)
-        for power in range(DOUBLINGS):
-            reach = FIRST * 2.0**power
-            hit = self.flagged(self.start + side * reach * self.unit, threshold)
-            searching = np.isnan(outer)
+        outer = np.where(self.flagged(0.0, threshold), 0.0, np.inf)
+        for reach in FIRST * np.exp2(np.arange(DOUBLINGS)):
+            searching = np.isinf(outer)
+            if not searching.any():
+                break
+            hit = self.flagged(reach, threshold)
             outer = np.where(searching & hit, reach, outer)
             inner = np.where(searching & ~hit, reach, inner)
         for _ in range(BISECTIONS):
-            middle = (inner + outer) / 2
-            hit = self.flagged(self.start + side * np.nan_to_num(middle) * self.unit, threshold)
+            middle = np.where(np.isinf(outer), 0.0, (inner + outer) / 2)
+            hit = self.flagged(middle, threshold)
             inner, outer = np.where(hit, inner, middle), np.where(hit, middle, outer)
-        return np.where(np.isnan(outer), side * np.inf, self.start + side * outer * self.unit)
+        return np.stack(np.split(self.start + outer * self.outward, 2, axis=1))

@@ -51,7 +51,9 @@ class Bench:
         self.board = Board()
         self.board.configure(["cpu"], STALENESS)
         self.at = float(NOW)
-        around = Surroundings(source, executor or LocalExecutor(), self.board, Telemetry(self.registry, "test"))
+        telemetry = Telemetry(self.registry, "test")
+        telemetry.declare(["cpu"])
+        around = Surroundings(source, executor or LocalExecutor(), self.board, telemetry)
         self.evaluator = Evaluator(QUERY.model_copy(update=query), offset, "UTC", around)
         self._exposition = Exposition(self.board, self.registry, lambda: self.at)
 

@@ -4,10 +4,13 @@ What is not one of the errors that the parser promises ends the run, and so does
 or two gigabytes.
 """
 
+import json
 import sys
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import cast
 
 import atheris
 
@@ -18,8 +21,14 @@ with atheris.instrument_imports(include=["sidecar", "yaml"]):
     from sidecar.config.web import load_web
     from sidecar.prometheus.answer import read_range
     from sidecar.prometheus.source import PrometheusError
+    from sidecar.web.answer import answered
+    from sidecar.web.backend import Backend
+    from sidecar.web.errors import Refused
+    from sidecar.web.predict_schemas import EXAMPLE
 
 T0 = 1_700_000_040
+NO_QUERIES = cast("Backend", SimpleNamespace(queries=dict))
+GOOD_REQUEST = json.dumps(EXAMPLE | {"timestamps": list(range(T0, T0 + 1500, 60)), "fit": 22}).encode()
 GOOD_ANSWER = b'{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"1"},"values":[[%d,"1"]]}]}}'
 GOOD_CONFIG = b"prometheus: {url: http://h:1}\nqueries: [{name: a, expr: 'rate(x[5m])', step: 1m, alarm: {hold: 1h}}]\n"
 GOOD_WEB = b"tls_server_config: {cert_file: a, key_file: b}\nbasic_auth_users: {a: $2b$10$x}\n"
@@ -37,6 +46,12 @@ def config(data: bytes) -> None:
         parse(data.decode("utf-8", "ignore"), "fuzz", {"HOME": "/"})
 
 
+def predict(data: bytes) -> None:
+    """A request for a prediction; no query is configured."""
+    with suppress(Refused):
+        answered(data, NO_QUERIES)
+
+
 def web_config(data: bytes) -> None:
     """A web-config."""
     file.write_bytes(data)
@@ -48,6 +63,7 @@ TARGETS = {
     "answer": (answer, GOOD_ANSWER % T0),
     "config": (config, GOOD_CONFIG),
     "web_config": (web_config, GOOD_WEB),
+    "predict": (predict, GOOD_REQUEST),
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ pytest.importorskip("atheris", reason="atheris has no wheel here: hypothesis alo
 FUZZ = Path(__file__).with_name("fuzz.py")
 
 
-@pytest.mark.parametrize("target", ["answer", "config", "web_config"])
+@pytest.mark.parametrize("target", ["answer", "config", "web_config", "predict"])
 def test_nothing_but_the_promised_errors(target: str) -> None:
     command = [sys.executable, str(FUZZ), target, "-runs=1500", "-seed=1", "-max_len=2000"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

@@ -105,7 +105,7 @@ def test_an_anomaly_reaches_the_webhook_and_so_does_its_end_when_the_host_is_tak
         r"expected ([\d.]+) to ([\d.]+), anomalous since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.",
         alert["annotations"]["description"],
     )
-    assert told is not None
+    assert told is not None, alert["annotations"]["description"]
     lower, upper = map(float, told.groups())
     assert 0 < lower < ORDINARY < upper < 5
     assert alert["annotations"]["sidecar_url"] == (

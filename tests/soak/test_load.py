@@ -21,6 +21,7 @@ pytestmark = pytest.mark.real
 SERIES, STEP = 5_000, 30
 SCRAPES, PREDICTIONS = 20, 10  # a second
 IDLE = 1_000
+CROWD = 16  # predictions of 10,000 values, at once
 
 CONFIG = """\
 prometheus: {{url: "{url}"}}
@@ -88,6 +89,9 @@ def test_no_tick_is_missed_and_scrapes_go_on(
             thread.start()
         for thread in threads:
             thread.join()
+    large = {"values": [0.3 + 0.001 * (number % 7) for number in range(10_000)]}
+    with ThreadPoolExecutor(CROWD) as pool:
+        crowd = list(pool.map(lambda _: requests.post(f"{process.url}/predict", json=large, timeout=60), range(CROWD)))
     ticks = process.samples("anomaly_sidecar_evaluations_total")
     p50, p99 = np.percentile(scrapes.took, [50, 99]) * 1000
     answered = {status: predictions.statuses.count(status) for status in set(predictions.statuses)}
@@ -98,5 +102,7 @@ def test_no_tick_is_missed_and_scrapes_go_on(
     assert process.samples("anomaly_sidecar_iterations_missed_total") == missed
     assert set(scrapes.statuses) == {200}
     assert set(answered) <= {200, 429}
+    assert {answer.status_code for answer in crowd} == {200, 429}
+    assert all("retry-after" in answer.headers for answer in crowd if answer.status_code == 429)
     assert len(process.samples("anomaly_score")) == SERIES
     assert process.samples("anomaly_sidecar_evaluation_failures_total") == {"cpu": 0}
