@@ -52,7 +52,6 @@ class Models(Rows):
         basis: what the features are measured with.
         rows: (S,) buckets since the first sample that the model knows.
         left_out: (S,) share of the values that were too odd to be learnt from.
-        adopted: (S,) True where there were so many of them that they were learnt from all the same.
         usual: (S,) the middle of the scores of the series' own past, 1 being the threshold.
         fitted: (S,) False where a row has had too little history, and is not scored.
     """
@@ -65,7 +64,6 @@ class Models(Rows):
     basis: Usual
     rows: Floats
     left_out: Floats
-    adopted: Bools
     usual: Floats
     fitted: Bools
 
@@ -75,11 +73,8 @@ class Models(Rows):
         each = np.zeros((rows, len(NAMES)))
         at = np.zeros((rows, len(NAMES), KNOTS), np.float32) + np.linspace(-1, 1, KNOTS, dtype=np.float32)
         used, left_out, usual = np.zeros((3, rows))
-        adopted, fitted = np.zeros((2, rows), dtype=np.bool_)
-        basis = Usual.empty(rows)
-        return cls(
-            at, np.zeros_like(at), each, each.copy(), each + 1, basis, used, left_out, adopted, usual, fitted
-        )
+        basis, fitted = Usual.empty(rows), np.zeros(rows, dtype=np.bool_)
+        return cls(at, np.zeros_like(at), each, each.copy(), each + 1, basis, used, left_out, usual, fitted)
 
     def __len__(self) -> int:
         return len(self.fitted)
@@ -205,13 +200,11 @@ def tables(found: Floats, noise: Floats, too_odd: float) -> Models:
     s, f, n = found.shape
     sample = forest.thin(found.reshape(s * f, n), GROUPS, noise.reshape(s * f))
     count = sample.weight.sum(axis=1)
-    adopted = np.zeros(s * f, dtype=np.bool_)
     width = quartile_width(found).reshape(s * f)
     rarity, slope = calibrated(sample)
     for _ in range(PEELS):
         kept = sample.weight * (rarity[:, len(forest.OUTER) : -len(forest.OUTER)] <= too_odd)
         too_many = kept.sum(axis=1) < (1 - PEEL_SHARE) * count
-        adopted |= too_many
         sample = replace(sample, weight=np.where(too_many[:, None], sample.weight, kept))
         rarity, slope = calibrated(sample)
     ends = forest.OUTER
@@ -228,7 +221,6 @@ def tables(found: Floats, noise: Floats, too_odd: float) -> Models:
         basis=Usual.empty(s),
         rows=np.zeros(s),
         left_out=(1 - sample.weight.sum(axis=1) / np.maximum(count, 1)).reshape(s, f)[:, value],
-        adopted=adopted.reshape(s, f)[:, value],
         usual=np.zeros(s),
         fitted=enough.reshape(s, f)[:, value],
     )
