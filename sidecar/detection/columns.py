@@ -60,7 +60,7 @@ class Panel:
 
     @classmethod
     def behind(cls, values: Floats, end: int, settings: Settings, last: int) -> "Panel":
-        """The columns that the `last` ones are compared with: where these are few, a small part, which fits the cache."""
+        """The columns that the `last` ones are compared with: where these are few, a part that fits the cache."""
         if last > FEW:
             return cls.of(values, end, settings)
         asked = looked_at(values.shape[1], settings, last)

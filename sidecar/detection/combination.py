@@ -64,7 +64,7 @@ def ratio(rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Flo
     `known` (S, F) says which features a model knows: the others, in a short history, do not count. `rows` (S,) are the
     training rows behind them: a tail known from few is not believed in full.
     """
-    return np.maximum.reduce([nearness(part, rarity, known, rows, settings) for part in PARTS.values()])
+    return np.asarray(np.maximum.reduce([nearness(part, rarity, known, rows, settings) for part in PARTS.values()]))
 
 
 def nearness(part: Part, rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Floats:
@@ -75,13 +75,13 @@ def nearness(part: Part, rarity: Floats, known: Bools, rows: Floats, settings: S
 
 
 def combine(rarity: Floats, known: Bools, *, unanimous: bool) -> Floats:
-    """One rarity (S, n) of those of some features (S, F, n): the least of the known, or the mean of their roots, squared.
+    """One rarity (S, n) of some features' (S, F, n): the least of the known, or the mean of their roots, squared.
 
     The latter is between the mean, which one feature could carry alone, and the least, which one could veto.
     """
     if unanimous:
         least = np.where(known[:, :, None], rarity, np.inf).min(axis=1)
-        return np.where(known.any(axis=1)[:, None], least, 0.0)
+        return np.where(np.isfinite(least), least, 0.0)
     roots = np.where(known[:, :, None], np.sqrt(rarity), 0.0).sum(axis=1)
     return np.asarray((roots / np.maximum(known.sum(axis=1), 1)[:, None]) ** 2)
 

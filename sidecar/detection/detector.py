@@ -34,7 +34,7 @@ FARTHEST = 2.0**16
 PEELS, PEEL_SHARE = 2, 0.1
 """How often values that are too odd are left out of a fit, and what share of them at most."""
 FIT_CELLS, SCORE_CELLS = 1 << 17, 1 << 9
-"""Columns, of all series together, that are fitted and scored at once: it bounds the memory, and keeps it in the cache."""
+"""Columns, of all series together, that are fitted and scored at once: it bounds the memory, and fits the cache."""
 MOST_LEARNT = 512
 """Training columns of which the middle of the scores is taken."""
 
@@ -275,7 +275,7 @@ def on_scale(ratio: Floats, usual: Floats) -> Floats:
 
 
 def answer(models: Models, past: Past, values: Floats, settings: Settings) -> tuple[Floats, Floats]:
-    """Scores (S, n), whether or not there is a model, and rarities (S, F, n), of columns with the given values (S, n)."""
+    """Scores (S, n), fitted or not, and rarities (S, F, n) of columns with the given values (S, n)."""
     rarity = rarities(models, past.features(values))
     ratio = combination.ratio(rarity, models.known, models.rows, settings)
     return on_scale(ratio, models.usual), rarity

@@ -61,7 +61,7 @@ class Expectation(Rows):
 
 
 def fit_expectation(panel: Panel, at: Ints, learnt: Floats, unit: Floats) -> Expectation:
-    """The forecasts of the columns `at` (n,): those in which `learnt` (S, n) is not NaN; `unit` (S,) is their spread."""
+    """Forecasts of the columns `at` (n,), learnt where `learnt` (S, n) is not NaN; `unit` (S,) is the spread."""
     smooth = panel.smooth(len(at))
     target, hours = np.where(np.isnan(learnt), np.nan, smooth(at)), panel.hours(at)
     centre = np.nan_to_num(median(target[:, :, None])[:, 0])
@@ -91,7 +91,7 @@ def carried(expectation: Expectation, residual: Reader, at: Ints, settings: Sett
 
 
 def contexts(panel: Panel, smooth: Reader, centre: Floats, at: Ints) -> Floats:
-    """What the slow forecast goes by, (S, 3, n), as distance from the centre; of what is missing the next best is taken.
+    """What the slow forecast goes by, (S, 3, n), as distance from the centre; for what is missing stands the next best.
 
     The same time on the last days, and in the last weeks, by the median; and the level.
     """
@@ -153,7 +153,7 @@ def regress(predictors: Floats, target: Floats) -> Floats:
 
 
 def hourly_scale(error: Floats, hours: Ints, least: Floats) -> Floats:
-    """Median absolute error (S, 24) around each hour of the day, drawn towards that of all; `hours` (n,), `least` (S,)."""
+    """Median absolute error (S, 24) around each of `hours` (n,), drawn to that of all; not below `least` (S,)."""
     size = np.abs(error)
     whole = np.nan_to_num(median(size[:, :, None]))
     scale = np.repeat(whole, HOURS, axis=1)

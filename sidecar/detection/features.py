@@ -134,7 +134,7 @@ class Past:
         )
 
     def features(self, newest: Floats) -> Floats:
-        """Features (S, F, n) of the columns, were their values `newest` (S, n); NaN where that is, or what they need."""
+        """Features (S, F, n) of the columns, were their values `newest` (S, n); NaN where what they need is."""
         now = self.bucket.mean_with(newest)
         residual = now - self.expected
         relative, innovation = over(residual, self.scale), over(residual - self.carried, self.fast_scale)

@@ -15,6 +15,10 @@ class Rows:
         """The fields' values, in order."""
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
 
+    def arrays(self) -> list[NDArray[Any]]:
+        """All arrays, those of further records in their place."""
+        return [array for part in self.parts() for array in (part.arrays() if isinstance(part, Rows) else [part])]
+
     def take(self, rows: NDArray[np.intp] | slice) -> Self:
         """Some rows, in that order: a copy, or a view where a slice is asked for."""
         return type(self)(*(part.take(rows) if isinstance(part, Rows) else part[rows] for part in self.parts()))

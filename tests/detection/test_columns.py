@@ -42,7 +42,7 @@ def test_a_window_of_no_column_is_empty() -> None:
 
 
 def test_a_track_holds_what_was_asked_for() -> None:
-    track = Track.of(lambda columns: 10.0 * columns[None], [np.array([3, -2]), np.array([[1]])], 5)
+    track = Track.of(lambda columns: 10 * columns[None].astype(np.float64), [np.array([3, -2]), np.array([[1]])], 5)
     np.testing.assert_array_equal(track.read(np.array([[1, 3], [-1, 0]])), [[[10, 30], [NAN, 0]]])
 
 
