@@ -156,7 +156,7 @@ def measured(series: int, runs: int) -> Figures:
         executor.seconds,
         held / series,
         values.nbytes / series,
-        sum(part.nbytes for part in models.parts()) / series,
+        sum(part.nbytes for part in models.arrays()) / series,
         float(np.abs(np.array(single) / whole[list(rows)] - 1).max()),
     )
 

@@ -52,7 +52,7 @@ class Alarm(Section):
 
     confirm: Confirmation = Field(default=Confirm(1, 1), examples=["2 of 3"])
     exit: Number = Field(default=0.8, gt=0, le=1, examples=["0.8"])
-    hold: Duration = Field(default=2 * HOUR, examples=["2h"])
+    hold: Duration = Field(default=HOUR, examples=["1h"])
 
 
 class MinDeviation(Section):
@@ -92,7 +92,7 @@ class Timing(Section):
 
     step: Period = Field(default=5 * MINUTE, examples=["5m"])
     fit_window: Period = Field(default_factory=_longest_useful_window, examples=["28d"])
-    fit_every: Period = Field(default=6 * HOUR, examples=["6h"])
+    fit_every: Period = Field(default=DAY, examples=["1d"])
     min_history: Period = Field(default_factory=_shortest_history, examples=["4h"])
 
 

@@ -11,12 +11,12 @@ from sidecar.detection.explain import FEATURES, explain
 from sidecar.detection.settings import Settings
 
 ASPECTS = {
-    "level": ("value", "relative"),
-    "time of day": ("seasonal", "nearest"),
-    "trend": ("drift",),
-    "spread": ("spread", "nearest_spread"),
+    "level": ("value", "mean", "jump", "relative_jump"),
+    "time of day": ("residual", "nearest"),
+    "trend": ("drift", "innovation", "short_residual", "long_residual"),
+    "spread": ("spread", "nearest_spread", "restlessness", "roughness"),
 }
-"""What of a series the features look at: its value, what it is at that time, the last half hour, how it varies."""
+"""What of a series the features look at: where it is, what it is at that time, where it is going, how it varies."""
 
 ODD = 2.0
 """Rarity from which on a feature is named: as rare as one in a hundred."""

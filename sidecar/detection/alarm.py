@@ -69,8 +69,8 @@ class Policy:
 
     confirm: tuple[int, int] = (1, 1)
     exit: float = 0.8
-    hold: int = 7_200
-    rearm: int = 21_600
+    hold: int = 3_600
+    rearm: int = 14_400
     direction: str = "both"
     min_deviation: float = 0.0
     min_relative_deviation: float = 0.0

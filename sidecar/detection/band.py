@@ -6,10 +6,10 @@ reaches the threshold: first in steps that double, then by bisection.
 
 import numpy as np
 
-from sidecar.detection import combination
 from sidecar.detection.arrays import Bools, Floats
-from sidecar.detection.detector import Models, context_steps, on_scale, rarities
-from sidecar.detection.newest import Past
+from sidecar.detection.columns import Panel
+from sidecar.detection.detector import Models, answer, context_steps
+from sidecar.detection.features import Past
 from sidecar.detection.settings import Settings
 
 DOUBLINGS = 16
@@ -52,16 +52,14 @@ class Search:
         recent = values[:, max(values.shape[1] - n - context_steps(settings), 0) :]
         at = np.arange(recent.shape[1] - n, recent.shape[1])
         self.models, self.settings = models, settings
-        self.past = Past.of(recent, np.concatenate([at, at]), end, models.unit, settings)
+        self.past = Past.of(models.basis, Panel.behind(recent, end, settings, n), np.concatenate([at, at]))
         self.start = np.concatenate([start, start], axis=1)
-        self.outward = np.repeat([-1.0, 1.0], n) * np.maximum(models.unit, np.finfo(np.float64).tiny)[:, None]
+        self.outward = np.repeat([-1.0, 1.0], n) * np.maximum(models.basis.unit, np.finfo(np.float64).tiny)[:, None]
 
     def flagged(self, reach: Floats | float, threshold: float) -> Bools:
         """Whether each column would reach the threshold, were its value so many spreads away from the start."""
-        models = self.models
-        rarity = rarities(models, self.past.features(self.start + reach * self.outward))
-        ratio = combination.ratio(rarity, models.known, models.rows, self.settings)
-        return np.asarray(on_scale(ratio, models.usual) >= threshold)
+        score, _ = answer(self.models, self.past, self.start + reach * self.outward, self.settings)
+        return np.asarray(score >= threshold)
 
     def first_flagged(self, threshold: float) -> Floats:
         """The first values (2, S, n) below and above the start that would be flagged."""

@@ -1,20 +1,58 @@
-"""From the rarities of single features to one score, and the bars that the alarm budget sets."""
+"""From the rarities of single features to one score: five parts, each with the bar that the alarm budget sets.
+
+A part asks one question by some features, and all of them have their say: one odd feature is no anomaly. The score is
+that of the part that comes nearest to its bar.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from sidecar.detection.arrays import Bools, Floats
+from sidecar.detection.arrays import Bools, Floats, Ints
 from sidecar.detection.features import NAMES
-from sidecar.detection.settings import DAY, Settings
+from sidecar.detection.settings import DAY, HOUR, Settings
 
-MAGNITUDE = [NAMES.index(name) for name in ("value", "seasonal", "relative")]
-"""How far off the newest value is: odd in itself, for its time of day and for its level, all three."""
-SHAPE = [NAMES.index(name) for name in ("nearest", "drift", "spread", "nearest_spread")]
-"""How unlike other days the last minutes to hours are."""
 
-MAGNITUDE_BAR, SHAPE_BAR = 2.0, 1.4
-"""Combined rarities at which a budget of one alarm in thirty days is kept to, with 24 tests a day."""
-MAGNITUDE_ROWS, SHAPE_ROWS = 300, 750
-"""Training rows from which on a tail is trusted in full: windows overlap, so shapes need more of them."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A question to some features.
+
+    Attributes:
+        features: their names.
+        bar: the combined rarity at which a budget of one alarm in thirty days is kept to, with a value tested an hour.
+        per_decade: how much higher the bar is, as a share, with ten times as many values tested.
+        rows: training rows from which on the tails are trusted in full.
+        trust: below, the rarity counts by the share of them to this power.
+        unanimous: whether the least rarity counts, so that each feature has a veto, instead of their mean.
+    """
+
+    features: tuple[str, ...]
+    bar: float
+    per_decade: float = 0.0
+    rows: int = 400
+    trust: float = 1.0
+    unanimous: bool = False
+
+    @property
+    def places(self) -> Ints:
+        """Where its features stand."""
+        return np.array([NAMES.index(name) for name in self.features])
+
+
+PARTS = {
+    "magnitude": Part(("value", "residual", "innovation"), 1.82, 0.45, rows=300, trust=0.5, unanimous=True),
+    "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.5),
+    "departure": Part(("short_residual", "long_residual", "drift"), 2.7),
+    "texture": Part(("spread", "roughness"), 2.7),
+    "jump": Part(("innovation", "jump", "relative_jump"), 2.64, 0.3, rows=300, trust=0.5),
+}
+"""magnitude: is the value odd in itself, for its time and for the minutes before it, all three?
+shape: how unlike other days are the last minutes to hours?
+departure: does the series stay away from what is expected?
+texture: has it become still, or restless?
+jump: has it moved at once by more than it ever does? This one sees single columns of short steps.
+"""
+
 PEEL_BAR = 2.5
 USUAL_RARITY = float(np.log10(2))
 """Rarity of the middle: half of all columns are as unusual."""
@@ -26,28 +64,31 @@ def ratio(rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Flo
     `known` (S, F) says which features a model knows: the others, in a short history, do not count. `rows` (S,) are the
     training rows behind them: a tail known from few is not believed in full.
     """
-    magnitude = (
-        combine(rarity[:, MAGNITUDE], known[:, MAGNITUDE]) * np.sqrt(np.minimum(rows / MAGNITUDE_ROWS, 1))[:, None]
-    )
-    shape = combine(rarity[:, SHAPE], known[:, SHAPE]) * np.minimum(rows / SHAPE_ROWS, 1)[:, None]
-    stricter = budget_decades(settings)
-    return np.maximum(
-        magnitude / (MAGNITUDE_BAR + 0.9 * test_decades(settings) + stricter), shape / (SHAPE_BAR + stricter)
-    )
+    return np.asarray(np.maximum.reduce([nearness(part, rarity, known, rows, settings) for part in PARTS.values()]))
 
 
-def combine(rarity: Floats, known: Bools) -> Floats:
-    """One rarity (S, n) of those of some features (S, F, n): the mean over the known of their square roots, squared.
+def nearness(part: Part, rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Floats:
+    """How near its bar a part comes, (S, n)."""
+    trusted = np.minimum(rows / part.rows, 1.0)[:, None] ** part.trust
+    bar = part.bar * (1 + part.per_decade * test_decades(settings)) + budget_decades(settings)
+    return combine(rarity[:, part.places], known[:, part.places], unanimous=part.unanimous) * trusted / bar
 
-    Between the mean, which one feature could carry alone, and the least, which one could veto.
+
+def combine(rarity: Floats, known: Bools, *, unanimous: bool) -> Floats:
+    """One rarity (S, n) of some features' (S, F, n): the least of the known, or the mean of their roots, squared.
+
+    The latter is between the mean, which one feature could carry alone, and the least, which one could veto.
     """
+    if unanimous:
+        least = np.where(known[:, :, None], rarity, np.inf).min(axis=1)
+        return np.where(np.isfinite(least), least, 0.0)
     roots = np.where(known[:, :, None], np.sqrt(rarity), 0.0).sum(axis=1)
     return np.asarray((roots / np.maximum(known.sum(axis=1), 1)[:, None]) ** 2)
 
 
 def test_decades(settings: Settings) -> float:
     """Decimal logarithm of the number of values tested in an hour."""
-    return float(np.log10(3_600 / (settings.step * settings.bucket)))
+    return float(np.log10(HOUR / (settings.step * settings.bucket)))
 
 
 def budget_decades(settings: Settings) -> float:

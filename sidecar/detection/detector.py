@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sidecar.detection import calibration, combination, forest
-from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
-from sidecar.detection.features import LOGARITHMIC, NAMES, TINY, features, median
+from sidecar.detection.arrays import Bools, Floats, Ints, Seeds, Singles
+from sidecar.detection.columns import TINY, Panel, median
+from sidecar.detection.expectation import fit_expectation
+from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, usual_change
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
 
@@ -31,8 +33,10 @@ FARTHEST = 2.0**16
 """Distance, in half ranges of a feature, past which nothing gets any rarer: a bound for series that were constant."""
 PEELS, PEEL_SHARE = 2, 0.1
 """How often values that are too odd are left out of a fit, and what share of them at most."""
-CHUNK = 64
-"""Series that are fitted at once: bounds the memory of a fit."""
+FIT_CELLS, SCORE_CELLS = 1 << 17, 1 << 9
+"""Columns, of all series together, that are fitted and scored at once: it bounds the memory, and fits the cache."""
+MOST_LEARNT = 512
+"""Training columns of which the middle of the scores is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +44,26 @@ class Models(Rows):
     """What is usual for each feature of each series: a row per series.
 
     Attributes:
-        at: (S, F, K) ascending values of a feature, in units of `scale` from `centre`.
+        at: (S, F, K) ascending values of a feature, in units of `scale` from `centre`; single precision does.
         rarity: (S, F, K) -log10 of the share of ordinary columns that are as unusual.
         slope: (S, F) growth of rarity beyond both ends, per doubling of the distance.
         centre: (S, F).
         scale: (S, F).
-        unit: (S,) the spread of the values.
+        basis: what the features are measured with.
         rows: (S,) buckets since the first sample that the model knows.
         left_out: (S,) share of the values that were too odd to be learnt from.
-        adopted: (S,) True where there were so many of them that they were learnt from all the same.
         usual: (S,) the middle of the scores of the series' own past, 1 being the threshold.
         fitted: (S,) False where a row has had too little history, and is not scored.
     """
 
-    at: Floats
-    rarity: Floats
+    at: Singles
+    rarity: Singles
     slope: Floats
     centre: Floats
     scale: Floats
-    unit: Floats
+    basis: Usual
     rows: Floats
     left_out: Floats
-    adopted: Bools
     usual: Floats
     fitted: Bools
 
@@ -69,10 +71,10 @@ class Models(Rows):
     def empty(cls, rows: int) -> "Models":
         """Models of series that were never fitted."""
         each = np.zeros((rows, len(NAMES)))
-        at = each[:, :, None] + np.linspace(-1, 1, KNOTS)
-        unit, used, left_out, usual = np.zeros((4, rows))
-        adopted, fitted = np.zeros((2, rows), dtype=np.bool_)
-        return cls(at, np.zeros_like(at), each, each.copy(), each + 1, unit, used, left_out, adopted, usual, fitted)
+        at = np.zeros((rows, len(NAMES), KNOTS), np.float32) + np.linspace(-1, 1, KNOTS, dtype=np.float32)
+        used, left_out, usual = np.zeros((3, rows))
+        basis, fitted = Usual.empty(rows), np.zeros(rows, dtype=np.bool_)
+        return cls(at, np.zeros_like(at), each, each.copy(), each + 1, basis, used, left_out, usual, fitted)
 
     def __len__(self) -> int:
         return len(self.fitted)
@@ -81,11 +83,6 @@ class Models(Rows):
     def known(self) -> Bools:
         """(S, F): whether there was enough to learn a feature from."""
         return np.asarray(self.rarity.max(axis=2) > 0)
-
-    @staticmethod
-    def concatenate(parts: "list[Models]") -> "Models":
-        """All rows of some models."""
-        return Models(*(np.concatenate(columns) for columns in zip(*(part.parts() for part in parts), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +117,46 @@ def fit(values: Floats, end: int, seeds: Seeds, settings: Settings) -> Models:
     """
     if len(seeds) != len(values):
         raise ValueError(f"{len(seeds)} seeds for {len(values)} series")
-    chunks = [fit_chunk(values[i : i + CHUNK], end, settings) for i in range(0, len(values), CHUNK)]
+    at_once = max(1, FIT_CELLS // max(values.shape[1], 1))
+    chunks = [fit_chunk(values[i : i + at_once], end, settings) for i in range(0, len(values), at_once)]
     return Models.concatenate(chunks) if chunks else Models.empty(0)
 
 
 def fit_chunk(values: Floats, end: int, settings: Settings) -> Models:
     """As `fit`, all series at once."""
-    width = values.shape[1]
+    panel, width = Panel.of(values, end, settings), values.shape[1]
     at = np.arange((width - 1) % settings.bucket, width, settings.bucket)
+    age = ages(values)
+    learnt = np.where(with_past(at, age, width, settings), values[:, at], np.nan)
+    basis = usual_of(values, panel, at, learnt)
+    found = features(basis, panel, at, learnt)
+    models = tables(found, noise_of(values), combination.too_odd(settings))
+    models = replace(
+        models, basis=basis, rows=age / settings.bucket, fitted=models.fitted & well_known(values, settings)
+    )
+    some = found[:, :, :: -(-len(at) // MOST_LEARNT)]
+    scores = combination.ratio(rarities(models, some), models.known, models.rows, settings)
+    return replace(models, usual=np.nan_to_num(median(np.where(any_value(some), scores, np.nan)[:, :, None])[:, 0]))
+
+
+def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats) -> Usual:
+    """What the features are measured with, by the columns `at` (n,) where `learnt` (S, n) has a value."""
     magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))
     unit = np.maximum(ordinary_spread(values), NOISE * magnitude)
-    found = features(values, at, end, unit, settings)
-    age = ages(values)
-    found = np.where(with_past(at, age, values.shape[1], settings)[:, None], found, np.nan)
-    logarithmic = np.isin(NAMES, LOGARITHMIC)
-    noise = np.maximum(NOISE * np.where(logarithmic, 1.0, magnitude[:, None]), TINY)
-    models = tables(found, noise, combination.too_odd(settings))
-    models = replace(models, unit=unit, rows=age / settings.bucket, fitted=models.fitted & well_known(values, settings))
-    scores = combination.ratio(rarities(models, found), models.known, models.rows, settings)
-    return replace(models, usual=np.nan_to_num(median(np.where(any_value(found), scores, np.nan)[:, :, None])[:, 0]))
+    rough = usual_change(panel, at, ~np.isnan(learnt))
+    return Usual(unit, rough, fit_expectation(panel, at, learnt, unit))
+
+
+def features(basis: Usual, panel: Panel, at: Ints, values: Floats) -> Floats:
+    """Features (S, F, n) of the columns `at` (n,), whose values are given (S, n); NaN where one is."""
+    found = Past.of(basis, panel, at).features(values)
+    return np.where(np.isnan(values)[:, None], np.nan, found)
+
+
+def noise_of(values: Floats) -> Floats:
+    """The range (S, F) of a feature below which it is noise of the arithmetic."""
+    magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))[:, None]
+    return np.maximum(NOISE * np.where(np.isin(NAMES, LOGARITHMIC + RELATIVE), 1.0, magnitude), TINY)
 
 
 def ages(values: Floats) -> Ints:
@@ -175,20 +193,18 @@ def well_known(values: Floats, settings: Settings) -> Bools:
 
 
 def tables(found: Floats, noise: Floats, too_odd: float) -> Models:
-    """Models of features (S, F, N), without `unit`, `rows` and `usual`; a range below `noise` (S, F) is none.
+    """Models of features (S, F, N), without `basis`, `rows` and `usual`; a range below `noise` (S, F) is none.
 
     Values rarer than `too_odd` are left out of the next round, unless they are too many: then they are the new normal.
     """
     s, f, n = found.shape
     sample = forest.thin(found.reshape(s * f, n), GROUPS, noise.reshape(s * f))
     count = sample.weight.sum(axis=1)
-    adopted = np.zeros(s * f, dtype=np.bool_)
     width = quartile_width(found).reshape(s * f)
     rarity, slope = calibrated(sample)
     for _ in range(PEELS):
         kept = sample.weight * (rarity[:, len(forest.OUTER) : -len(forest.OUTER)] <= too_odd)
         too_many = kept.sum(axis=1) < (1 - PEEL_SHARE) * count
-        adopted |= too_many
         sample = replace(sample, weight=np.where(too_many[:, None], sample.weight, kept))
         rarity, slope = calibrated(sample)
     ends = forest.OUTER
@@ -197,15 +213,14 @@ def tables(found: Floats, noise: Floats, too_odd: float) -> Models:
     enough = count >= LEAST_ROWS
     value = NAMES.index("value")
     return Models(
-        at=at.reshape(s, f, KNOTS),
-        rarity=np.where(enough[:, None], rarity, 0.0).reshape(s, f, KNOTS),
+        at=at.reshape(s, f, KNOTS).astype(np.float32),
+        rarity=np.where(enough[:, None], rarity, 0.0).reshape(s, f, KNOTS).astype(np.float32),
         slope=np.where(enough, slope, 0.0).reshape(s, f),
         centre=sample.centre.reshape(s, f),
         scale=sample.scale.reshape(s, f),
-        unit=np.zeros(s),
+        basis=Usual.empty(s),
         rows=np.zeros(s),
         left_out=(1 - sample.weight.sum(axis=1) / np.maximum(count, 1)).reshape(s, f)[:, value],
-        adopted=adopted.reshape(s, f)[:, value],
         usual=np.zeros(s),
         fitted=enough.reshape(s, f)[:, value],
     )
@@ -259,19 +274,35 @@ def on_scale(ratio: Floats, usual: Floats) -> Floats:
     return np.where(ratio >= 1, ratio, np.where(ratio < middle, 0.5 * ratio / middle, high))
 
 
+def answer(models: Models, past: Past, values: Floats, settings: Settings) -> tuple[Floats, Floats]:
+    """Scores (S, n), fitted or not, and rarities (S, F, n) of columns with the given values (S, n)."""
+    rarity = rarities(models, past.features(values))
+    ratio = combination.ratio(rarity, models.known, models.rows, settings)
+    return on_scale(ratio, models.usual), rarity
+
+
 def score(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:
     """Scores of the `last` columns of `values` (S, T), a model per row; `end` is the last one's time.
 
     Columns need `context_steps` of past in `values`: what lies before counts as missing. Column by column or all at
     once gives the same.
     """
-    values = values[:, max(values.shape[1] - context_steps(settings) - last, 0) :]
-    width = values.shape[1]
-    at = np.arange(width - last, width)
-    found = features(values, at, end, models.unit, settings)
-    rarity = rarities(models, found)
-    scored = any_value(found) & models.fitted[:, None]
-    result = on_scale(combination.ratio(rarity, models.known, models.rows, settings), models.usual)
-    usual_here = found[:, NAMES.index("value")] - found[:, NAMES.index("seasonal")]
-    expected = np.where(np.isnan(usual_here), models.centre[:, :1], usual_here)
-    return Scores(np.where(scored, result, np.nan), np.where(scored, expected, np.nan), rarity)
+    at_once = max(1, SCORE_CELLS // max(last, 1))
+    blocks = [slice(i, i + at_once) for i in range(0, len(values), at_once)]
+    parts = [score_block(models.take(block), values[block], end, settings, last) for block in blocks]
+    return Scores.concatenate(parts) if parts else Scores.blank(0, last)
+
+
+def score_block(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:
+    """As `score`, all series at once."""
+    recent = values[:, max(values.shape[1] - context_steps(settings) - last, 0) :]
+    panel = Panel.behind(recent, end, settings, last)
+    at = np.arange(panel.width - last, panel.width)
+    newest, past = panel.read(at), Past.of(models.basis, panel, at)
+    result, rarity = answer(models, past, newest, settings)
+    scored = ~np.isnan(newest) & models.fitted[:, None]
+    return Scores(
+        np.where(scored, result, np.nan),
+        np.where(scored, past.expected, np.nan),
+        np.where(scored[:, None], rarity, 0.0),
+    )

@@ -1,167 +1,239 @@
-"""What the detector looks at: a few numbers per column, each from the column and its past, in the series' own unit.
+"""What the detector looks at: a few numbers per column, each a function of its value and of the past.
 
 All of them compare what is with what was usual; each would be small for an ordinary column and large, either way, for
-an odd one. Steps shorter than five minutes are averaged over five minutes, trailing, before anything else.
+an odd one. Steps shorter than five minutes are averaged over five minutes, trailing, but for the last three features.
+
+The past has its part in them through `Past`, found once per column; the column's own value comes last. So the search
+for a band can try value after value without looking at the past again.
 """
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from sidecar.detection.arrays import Floats, Ints
-from sidecar.detection.settings import DAY, HOUR, MINUTE, Settings
+from sidecar.detection.arrays import Bools, Floats, Ints
+from sidecar.detection.columns import TINY, Panel, Reader, Track, Window, days_ago, mean, median, nearest
+from sidecar.detection.expectation import SEASONAL_DAYS, Expectation, at_hours, carried, expected
+from sidecar.detection.rows import Rows
 
-NAMES = ("value", "seasonal", "relative", "nearest", "drift", "spread", "nearest_spread")
-"""In the unit of the series:
+NAMES = (
+    "value",
+    "residual",
+    "innovation",
+    "nearest",
+    "drift",
+    "spread",
+    "nearest_spread",
+    "mean",
+    "short_residual",
+    "long_residual",
+    "restlessness",
+    "roughness",
+    "jump",
+    "relative_jump",
+)
+"""In the unit of the series, but for those said to be relative to what is usual:
 value: the value itself;
-seasonal: its distance from the middle of the same time of day on the last days;
-relative: logarithm of its ratio to the middle of the last day, with the sign of the value;
+residual: its distance from the slow forecast, relative;
+innovation: its distance from the fast forecast, relative;
 nearest: its distance from the nearest value about the same time of day on any of the last days;
 drift: the mean of the last 25 minutes, against the middle of the same on the last days;
 spread: logarithm of the standard deviation over the last 100 minutes;
-nearest_spread: distance of that standard deviation from the nearest about the same time of day on the last days.
+nearest_spread: distance of that standard deviation from the nearest about the same time of day on the last days;
+mean: the mean of the last 100 minutes;
+short_residual, long_residual: mean residual of the last 25 and 100 minutes, relative;
+restlessness: logarithm of the standard deviation of the innovations of the last 100 minutes, relative;
+roughness: logarithm of the mean change from column to column, against the middle of the same on the last days;
+jump: distance from the middle of the last half hour;
+relative_jump: that distance over the mean change from column to column before.
 """
-SEASONAL_DAYS = 5
-LEVEL_STRIDE = 30 * MINUTE
-LOGARITHMIC = ("relative", "spread")
-TINY = 1e-200
-LEAST_SPREAD = 1e-3
-"""Where the logarithm of a spread or a level begins, as a share of the series' own spread."""
+LOGARITHMIC = ("spread", "restlessness", "roughness")
+RELATIVE = ("residual", "innovation", "short_residual", "long_residual", "relative_jump")
+LEAST_SPREAD, LEAST_JUMP = 1e-3, 0.02
+"""Where logarithms of a spread begin, and the least yardstick of a jump, as shares of the series' own spread."""
+LEAST_RESTLESSNESS, FARTHEST = 1e-3, 1e9
 
 
-def features(values: Floats, at: Ints, end: int, unit: Floats, settings: Settings) -> Floats:
-    """Features (S, F, n), in the order of NAMES, of the columns `at` (n,) of `values` (S, T).
+@dataclass(frozen=True, slots=True)
+class Usual(Rows):
+    """What the features of each series are measured with: a row per series.
 
-    `end` is the time of the last column, `unit` (S,) the ordinary spread of each series. What lies before the first
-    column is missing; a feature is NaN where the column's own value is, or all of the past that it needs.
+    Attributes:
+        unit: (S,) the spread of the values.
+        rough: (S,) the usual change from column to column.
+        expectation: the forecasts.
     """
-    smooth = trailing_mean(values, settings.bucket)
-    least = np.maximum(LEAST_SPREAD * unit, TINY)[:, None]
-    days = days_ago(end - (values.shape[1] - 1 - at) * settings.step, settings)
-    slack = np.arange(-settings.slack_steps, settings.slack_steps + 1, settings.bucket)
-    same_time = at - days[:SEASONAL_DAYS]
-    about_that_time = (at - days[:, None, :] + slack[:, None]).reshape(-1, len(at))
-    now = smooth[:, at]
-    short = Means(smooth, settings.short_steps, settings.bucket, [at, same_time, day_before(at, settings)])
-    deviation = Deviations(smooth, settings.long_steps, settings.bucket, [at, about_that_time])
-    found = np.stack(
-        [
+
+    unit: Floats
+    rough: Floats
+    expectation: Expectation
+
+    @classmethod
+    def empty(cls, rows: int) -> "Usual":
+        """Of series that were never fitted."""
+        return cls(np.zeros(rows), np.zeros(rows), Expectation.empty(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the values of some columns are compared with; shapes (S, n) but for those named.
+
+    Attributes:
+        bucket: the values with which the newest one is averaged.
+        expected: the slow forecast.
+        carried: the residual that the fast forecast expects.
+        scale: the usual size of the residual.
+        fast_scale: the usual size of the innovation.
+        about: (S, L, n) the values about the same time of day on the last days.
+        short: the window of `drift`, without the newest value as all windows here.
+        short_then: the middle of its mean at the same time of day on the last days.
+        long: the window of `spread` and `mean`.
+        spreads: (S, L, n) the standard deviations about the same time of day on the last days.
+        short_residuals: the window of `short_residual`.
+        long_residuals: the window of `long_residual`.
+        innovations: the window of `restlessness`.
+        changes: the window of `roughness`.
+        previous: the value before.
+        rough_then: the middle of the mean change at the same time of day on the last days.
+        half_hour: the middle of the last half hour.
+        calm: the mean change before a jump, with the usual one.
+        least: (S, 1) where the logarithm of a spread begins.
+    """
+
+    bucket: Window
+    expected: Floats
+    carried: Floats
+    scale: Floats
+    fast_scale: Floats
+    about: Floats
+    short: Window
+    short_then: Floats
+    long: Window
+    spreads: Floats
+    short_residuals: Window
+    long_residuals: Window
+    innovations: Window
+    changes: Window
+    previous: Floats
+    rough_then: Floats
+    half_hour: Floats
+    calm: Floats
+    least: Floats
+
+    @classmethod
+    def of(cls, usual: Usual, panel: Panel, at: Ints) -> "Past":
+        """Of the columns `at` (n,)."""
+        settings, smooth = panel.settings, panel.smooth(len(at))
+        return cls(
+            bucket=Window.of(panel.read, at, np.arange(1, settings.bucket)),
+            least=np.maximum(LEAST_SPREAD * usual.unit, TINY)[:, None],
+            **_by_forecast(usual.expectation, panel, smooth, at),
+            **_by_other_days(panel, smooth, at),
+            **_by_column(usual, panel, at),
+        )
+
+    def features(self, newest: Floats) -> Floats:
+        """Features (S, F, n) of the columns, were their values `newest` (S, n); NaN where what they need is."""
+        now = self.bucket.mean_with(newest)
+        residual = now - self.expected
+        relative, innovation = over(residual, self.scale), over(residual - self.carried, self.fast_scale)
+        spread = self.long.deviation_with(now)
+        rough = self.changes.mean_with(np.abs(newest - self.previous))
+        restlessness = self.innovations.deviation_with(innovation)
+        jump = newest - self.half_hour
+        found = [
             now,
-            now - median(back(smooth, same_time)),
-            relative(now, median(short.at(day_before(at, settings))), least),
-            nearest(now, back(smooth, about_that_time)),
-            short.at(at) - median(short.at(same_time)),
-            np.log(np.maximum(deviation.at(at), least)),
-            nearest(deviation.at(at), deviation.at(about_that_time)),
-        ],
-        axis=1,
-    )
-    return np.where(np.isnan(values[:, None, at]), np.nan, found)
+            relative,
+            innovation,
+            nearest(now, self.about),
+            self.short.mean_with(now) - self.short_then,
+            np.log(np.maximum(spread, self.least)),
+            nearest(spread, self.spreads),
+            self.long.mean_with(now),
+            self.short_residuals.mean_with(relative),
+            self.long_residuals.mean_with(relative),
+            np.log(np.maximum(restlessness, LEAST_RESTLESSNESS)),
+            np.log(np.maximum(rough, self.least)) - np.log(np.maximum(self.rough_then, self.least)),
+            jump,
+            over(jump, self.calm),
+        ]
+        return np.stack(found, axis=1)
 
 
-class Means:
-    """Means of the present ones of every `bucket`-th column over the last `steps`, at the columns that are asked for.
-
-    Scoring one column needs a hundred of them, fitting needs nearly all: so they are computed where needed, once.
-    """
-
-    def __init__(self, smooth: Floats, steps: int, bucket: int, wanted: list[Ints]) -> None:
-        asked = np.zeros(smooth.shape[1], dtype=np.bool_)
-        for columns in wanted:
-            asked[columns[columns >= 0]] = True
-        self.columns = np.flatnonzero(asked)
-        self.place = np.cumsum(asked) - 1
-        self.ago = np.arange(0, steps, bucket)
-        self.values = self.over(smooth)
-
-    def over(self, smooth: Floats) -> Floats:
-        """The statistic (S, columns)."""
-        return self.mean(smooth, 1)
-
-    def mean(self, smooth: Floats, least: int, around: Floats | None = None) -> Floats:
-        """Mean of the values, or of their squared distances from `around`; NaN where fewer than `least` are there."""
-        total = np.zeros((len(smooth), len(self.columns)))
-        present = np.zeros_like(total)
-        for ago in self.ago:
-            earlier = back(smooth, self.columns - ago)
-            known = ~np.isnan(earlier)
-            total += np.where(known, earlier if around is None else (earlier - around) ** 2, 0.0)
-            present += known
-        return np.where(present >= least, total / np.maximum(present, 1), np.nan)
-
-    def at(self, columns: Ints) -> Floats:
-        """The statistic (S, ...) at columns (...) that were asked for, NaN before the first."""
-        return np.where(columns >= 0, self.values[:, self.place[np.maximum(columns, 0)]], np.nan)
+def over(distance: Floats, scale: Floats) -> Floats:
+    """A distance in what is usual, up to `FARTHEST`: a series that never moved has next to no scale."""
+    return np.clip(distance / scale, -FARTHEST, FARTHEST)
 
 
-class Deviations(Means):
-    """Standard deviations instead, NaN where fewer than two values are present."""
+def _by_forecast(expectation: Expectation, panel: Panel, smooth: Reader, at: Ints) -> dict[str, Any]:
+    """What comes of the forecasts of the columns and of those just before them."""
+    settings = panel.settings
+    lags = np.arange(0, 2 * settings.long_steps, settings.bucket)  # innovations of a window look back on another one
+    slow = Track.of(lambda columns: expected(expectation, panel, smooth, columns), [at - lags[:, None]], panel.width)
+    residuals = Track.of(lambda columns: smooth(columns) - slow.read(columns), [at - lags[:, None]], panel.width)
 
-    def over(self, smooth: Floats) -> Floats:
-        """The statistic (S, columns)."""
-        return np.asarray(np.sqrt(self.mean(smooth, 2, self.mean(smooth, 1))))
+    def relative(columns: Ints) -> Floats:
+        return over(residuals.read(columns), at_hours(expectation.scale, panel.hours(columns)))
 
+    def innovation(columns: Ints) -> Floats:
+        left = residuals.read(columns) - carried(expectation, residuals.read, columns, settings)
+        return over(left, at_hours(expectation.fast_scale, panel.hours(columns)))
 
-def nearest(now: Floats, others: Floats) -> Floats:
-    """Distance (S, n) of `now` (S, n) from the nearest of `others` (S, L, n); NaN where there is none."""
-    if not others.shape[1]:
-        return np.full_like(now, np.nan)
-    return np.asarray(np.fmin.reduce(np.abs(now[:, None] - others), axis=1))
-
-
-def day_before(at: Ints, settings: Settings) -> Ints:
-    """Columns (L, n) at every half hour of the day before each of `at` (n,)."""
-    stride = settings.bucket * max(1, LEVEL_STRIDE // (settings.step * settings.bucket))
-    reach = min(settings.day_steps, settings.fit_steps)
-    return np.asarray(at - np.arange(settings.bucket, reach + settings.bucket, stride)[:, None])
-
-
-def relative(now: Floats, usual: Floats, least: Floats) -> Floats:
-    """log(1 + |now| / |usual|), with the sign of `now`."""
-    return np.asarray(np.sign(now) * np.log1p(np.abs(now) / np.maximum(np.abs(usual), least)))
-
-
-def trailing_mean(values: Floats, columns: int) -> Floats:
-    """Mean of the present values among each column and those before it, `columns` in all."""
-    if columns == 1:
-        return values
-    padded = np.concatenate([np.full((len(values), columns - 1), np.nan), values], axis=1)
-    windows = sliding_window_view(padded, columns, axis=1)
-    present = np.count_nonzero(~np.isnan(windows), axis=2)
-    total = np.nansum(windows, axis=2)
-    return np.where(present > 0, total / np.maximum(present, 1), np.nan)
+    innovations = Track.of(innovation, [at - settings.long_lags[1:, None]], panel.width)
+    return {
+        "expected": slow.read(at),
+        "carried": carried(expectation, residuals.read, at, settings),
+        "scale": at_hours(expectation.scale, panel.hours(at)),
+        "fast_scale": at_hours(expectation.fast_scale, panel.hours(at)),
+        "short_residuals": Window.of(relative, at, settings.short_lags[1:]),
+        "long_residuals": Window.of(relative, at, settings.long_lags[1:]),
+        "innovations": Window.of(innovations.read, at, settings.long_lags[1:]),
+    }
 
 
-def back(values: Floats, index: Ints) -> Floats:
-    """Values (S, ...) at column numbers (...), NaN before the first column."""
-    return np.where(index >= 0, values[:, np.maximum(index, 0)], np.nan)
+def _by_other_days(panel: Panel, smooth: Reader, at: Ints) -> dict[str, Any]:
+    """What comes of the same time on the last days."""
+    settings = panel.settings
+    days = days_ago(panel.times(at), np.arange(1, settings.days_back + 1), settings)
+    slack = settings.slack_steps
+    about = at - days[:, None] + np.arange(-slack, slack + 1, settings.bucket)[:, None]
+    around = (at - days[:, None] + np.array([-slack, 0, slack])[:, None]).reshape(-1, len(at))
+    same_time = at - days[:SEASONAL_DAYS]
+    short = Track.of(lambda columns: mean(smooth, columns, settings.short_lags), [same_time], panel.width)
+    long = Track.of(lambda columns: Window.of(smooth, columns, settings.long_lags).deviation, [around], panel.width)
+    return {
+        "about": smooth(about.reshape(-1, len(at))),
+        "short": Window.of(smooth, at, settings.short_lags[1:]),
+        "short_then": median(short.read(same_time)),
+        "long": Window.of(smooth, at, settings.long_lags[1:]),
+        "spreads": long.read(around),
+    }
 
 
-def median(values: Floats) -> Floats:
-    """Median of what is present along the second axis of (S, L, n); NaN where nothing is."""
-    if not values.shape[1]:
-        return np.full((len(values), values.shape[2]), np.nan)
-    ordered = np.sort(values, axis=1)
-    present = np.count_nonzero(~np.isnan(values), axis=1)[:, None]
-    low = np.take_along_axis(ordered, np.maximum(present - 1, 0) // 2, axis=1)
-    high = np.take_along_axis(ordered, np.minimum(present // 2, values.shape[1] - 1), axis=1)
-    return np.asarray(((low + high) / 2)[:, 0])
+def _by_column(usual: Usual, panel: Panel, at: Ints) -> dict[str, Any]:
+    """What comes of the changes from column to column."""
+    settings = panel.settings
+    days = days_ago(panel.times(at), np.arange(1, settings.days_back + 1)[:SEASONAL_DAYS], settings)
+    calm, lags = at - settings.calm_steps, np.arange(settings.rough_steps)
+
+    def change(columns: Ints) -> Floats:
+        return np.abs(panel.read(columns) - panel.read(columns - 1))
+
+    rough = Track.of(lambda columns: mean(change, columns, lags), [at - days, calm], panel.width)
+    yardstick = np.sqrt((np.nan_to_num(rough.read(calm)) ** 2 + usual.rough[:, None] ** 2) / 2)
+    half_hour = panel.read(at - np.arange(1, settings.jump_steps + 1)[:, None])
+    return {
+        "changes": Window.of(change, at, lags[1:]),
+        "previous": panel.read(at - 1),
+        "rough_then": median(rough.read(at - days)),
+        "half_hour": median(half_hour),
+        "calm": np.maximum(yardstick, np.maximum(LEAST_JUMP * usual.unit, TINY)[:, None]),
+    }
 
 
-def days_ago(times: Ints, settings: Settings) -> Ints:
-    """Columns (days, n) back to the same time of day, on the clock of the time zone, 1, 2, ... days before."""
-    before = times - DAY * np.arange(1, settings.days_back + 1)[:, None]
-    shift = utc_offset(times, settings.timezone) - utc_offset(before, settings.timezone)
-    return np.asarray((times - before - shift) // settings.step, dtype=np.intp)
-
-
-def utc_offset(times: Ints, timezone: str) -> Ints:
-    """Seconds that the zone's clock is ahead of UTC at `times`, to the hour in which it changes."""
-    if timezone == "UTC":
-        return np.zeros_like(times)
-    zone = ZoneInfo(timezone)
-    hours, where = np.unique(times // HOUR, return_inverse=True)
-    offsets = [datetime.fromtimestamp(int(hour) * HOUR, UTC).astimezone(zone).utcoffset() for hour in hours]
-    return np.array([int(o.total_seconds()) for o in offsets if o is not None])[where].reshape(times.shape)
+def usual_change(panel: Panel, at: Ints, learnt: Bools) -> Floats:
+    """The middle (S,) of the mean change from column to column, of the columns `at` (n,) that are `learnt` (S, n)."""
+    lags = np.arange(panel.settings.rough_steps)
+    rough = mean(lambda columns: np.abs(panel.read(columns) - panel.read(columns - 1)), at, lags)
+    return np.nan_to_num(median(np.where(learnt, rough, np.nan)[:, :, None])[:, 0])

@@ -1,5 +1,6 @@
 """Records of arrays that all have a row per series."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Self
 
@@ -14,6 +15,10 @@ class Rows:
         """The fields' values, in order."""
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
 
+    def arrays(self) -> list[NDArray[Any]]:
+        """All arrays, those of further records in their place."""
+        return [array for part in self.parts() for array in (part.arrays() if isinstance(part, Rows) else [part])]
+
     def take(self, rows: NDArray[np.intp] | slice) -> Self:
         """Some rows, in that order: a copy, or a view where a slice is asked for."""
         return type(self)(*(part.take(rows) if isinstance(part, Rows) else part[rows] for part in self.parts()))
@@ -25,3 +30,9 @@ class Rows:
                 mine.put(rows, theirs)
             else:
                 mine[rows] = theirs
+
+    @classmethod
+    def concatenate(cls, records: Sequence[Self]) -> Self:
+        """All rows of some records."""
+        columns = zip(*(record.parts() for record in records), strict=True)
+        return cls(*(type(of[0]).concatenate(of) if isinstance(of[0], Rows) else np.concatenate(of) for of in columns))

@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from sidecar.detection.arrays import Ints
+
 MINUTE = 60
 HOUR = 3_600
 DAY = 86_400
+WEEK = 7 * DAY
 LEAST_BUCKETS = 200
 """Buckets that a fit window is to have."""
-DAYS_BACK = 7
-"""Days that a value is compared with, at most."""
+DAYS_BACK, WEEKS_BACK = 7, 3
+"""Days and weeks that a value is compared with, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,16 @@ class Settings:
         return min(DAYS_BACK, self.fit_window // DAY)
 
     @property
+    def weeks_back(self) -> int:
+        """Weeks that a value is compared with: as many as the fit window holds."""
+        return min(WEEKS_BACK, self.fit_window // WEEK)
+
+    @property
+    def mark_steps(self) -> int:
+        """Columns between the marks at which the level of a day is read: half an hour, one bucket at least."""
+        return self.bucket * max(1, 30 * MINUTE // (self.step * self.bucket))
+
+    @property
     def short_steps(self) -> int:
         """Columns of a short mean: 25 minutes, three buckets at least."""
         return max(3 * self.bucket, round(25 * MINUTE / self.step))
@@ -65,14 +80,49 @@ class Settings:
         return max(6 * self.bucket, round(100 * MINUTE / self.step))
 
     @property
+    def short_lags(self) -> Ints:
+        """The buckets of a short mean, as columns back from its last."""
+        return np.arange(0, self.short_steps, self.bucket)
+
+    @property
+    def long_lags(self) -> Ints:
+        """The buckets of a long window, as columns back from its last."""
+        return np.arange(0, self.long_steps, self.bucket)
+
+    @property
     def slack_steps(self) -> int:
         """Columns that another day's value may be early or late: a quarter of an hour, one bucket at least."""
         return max(self.bucket, round(15 * MINUTE / self.step))
 
+    @property
+    def rough_steps(self) -> int:
+        """Differences from column to column whose mean size is taken: as many as a short mean has, ten at least."""
+        return max(10, self.short_steps)
+
+    @property
+    def calm_steps(self) -> int:
+        """How far before a jump its yardstick is taken: clear of it, where there are enough columns."""
+        return 8 * self.bucket if self.bucket > 1 else 1
+
+    @property
+    def jump_steps(self) -> int:
+        """Columns whose middle a jump is measured from: half an hour, but 6 to 60."""
+        return max(6, min(60, round(30 * MINUTE / self.step)))
+
+
+def around_reach(settings: Settings) -> int:
+    """Columns before the same time of another day that have to do with it, also where the clock was changed."""
+    windows = 2 * settings.long_steps + settings.short_steps + settings.rough_steps + 10 * settings.bucket
+    return windows + settings.slack_steps + HOUR // settings.step
+
+
+def day_reach(settings: Settings) -> int:
+    """Columns of the day before that a column has to do with."""
+    day = min(settings.day_steps, settings.fit_steps) + 2 * settings.mark_steps
+    return max(day, settings.jump_steps) + around_reach(settings)
+
 
 def context_steps(settings: Settings) -> int:
     """Columns of the past that scoring one column needs."""
-    days = settings.days_back * settings.day_steps + HOUR // settings.step if settings.days_back else 0
-    day = min(settings.day_steps, settings.fit_steps)
-    window = max(settings.short_steps, settings.long_steps)
-    return max(days + settings.slack_steps, day) + window + 2 * settings.bucket
+    days = max(settings.days_back, 7 * settings.weeks_back)
+    return max(days * settings.day_steps + around_reach(settings), day_reach(settings))

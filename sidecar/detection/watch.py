@@ -161,6 +161,8 @@ class Watch:
         self.fresh: list[tuple[FitJob, Models]] = []
         self.scored_until: int = NEVER
         self.verdicts: Verdicts | None = None
+        self.adopted: NDArray[np.intp] = np.empty(0, np.intp)
+        """Rows that were in an alarm which a new model has ended: it takes the change for normal."""
 
     def follow(self, frame: Frame) -> None:
         """Makes the rows those of a frame: series that left are forgotten, new ones have no model."""
@@ -213,6 +215,7 @@ class Watch:
         model has just come into use are scored, at the newest one.
         """
         new = self._new_steps(frame)
+        was_firing = self.series.flagged & (self.series.alarms.active == self.scored_until)
         changed = self._change_models(frame.end)
         kept = None if new else self.verdicts
         verdicts = kept.newest() if kept else Verdicts.blank(frame, max(new, 1))
@@ -227,6 +230,7 @@ class Watch:
             for block in np.array_split(rows, -(-len(rows) * last // BLOCK_STEPS)):
                 self._judge(frame, suppressed, block, verdicts, last)
         self.series.flagged[:] = verdicts.outcome.flag[:, -1]
+        self.adopted = np.flatnonzero(changed & was_firing & ~self.series.flagged)
         self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
 

@@ -170,6 +170,7 @@ class Evaluator:
         verdicts = self._watch.advance(frame, self._suppressed)
         self._count_suppressed(verdicts)
         self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._step))
+        self._report_adopted(frame)
         return verdicts
 
     def _begin_anew(self) -> None:
@@ -210,6 +211,16 @@ class Evaluator:
             self._log.warning("anomaly", **labels | facts(verdicts, row, why))
         if len(rows) > MOST_LOGGED:
             self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
+
+    def _report_adopted(self, frame: Frame) -> None:
+        """Tells of lasting changes that are taken for normal from now on."""
+        rows = self._watch.adopted
+        self._telemetry.normal_adopted.labels(self.name).inc(len(rows))
+        for row in rows[:MOST_LOGGED].tolist():
+            labels = {name: text for name, text in frame.labels[row] if name != "event"}
+            self._log.info("a lasting change is taken for normal from now on", **labels)
+        if len(rows) > MOST_LOGGED:
+            self._log.info("further lasting changes are taken for normal", series=len(rows) - MOST_LOGGED)
 
     def _result(self, at: float, advance: Advance, verdicts: Verdicts) -> QueryResult:
         labels = self._export(advance.frame.labels)

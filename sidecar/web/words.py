@@ -19,12 +19,19 @@ UNSCORED = {
 
 MEANINGS = {
     "value": "the value itself",
-    "seasonal": "how far it is from other days at this time",
-    "relative": "its ratio to the middle of the last day",
+    "residual": "how far it is from what is expected at this time",
+    "innovation": "how far it is from what the last minutes foretold",
     "nearest": "how far it is from the nearest of other days about this time",
     "drift": "the mean of the last half hour against that of other days",
     "spread": "how it varies over the last 100 minutes",
     "nearest_spread": "how it varies compared with other days about this time",
+    "mean": "the mean of the last 100 minutes",
+    "short_residual": "how far the last half hour is from what is expected",
+    "long_residual": "how far the last 100 minutes are from what is expected",
+    "restlessness": "how unforeseeable the last 100 minutes are",
+    "roughness": "how it changes from step to step, against other days",
+    "jump": "how far it has moved from the last half hour",
+    "relative_jump": "how far it has moved, against its changes before",
 }
 """What the detector's features look at."""
 

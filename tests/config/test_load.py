@@ -39,7 +39,7 @@ def test_only_url_name_and_expr_are_required() -> None:
     config = parsed(MINIMAL)
     (query,) = config.queries
     assert (config.evaluation_interval, config.offset, config.staleness, config.timezone) == (30, 30, 300, "UTC")
-    assert (query.step, query.fit_window, query.fit_every, query.min_history) == (300, 2_419_200, 21_600, 14_400)
+    assert (query.step, query.fit_window, query.fit_every, query.min_history) == (300, 2_419_200, 86_400, 14_400)
     assert (query.direction, query.max_series, query.missing) == (Direction.BOTH, 1000, Missing.IGNORE)
     assert query.alarm.confirm == Confirm(1, 1)
     assert query.alarm_budget == AlarmBudget(1, 2_592_000)

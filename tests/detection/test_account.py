@@ -71,8 +71,8 @@ def test_every_feature_belongs_to_what_it_looks_at() -> None:
     [
         ({}, ()),
         ({"value": 3.0}, ("level",)),
-        ({"seasonal": 3.0}, ("time of day",)),
-        ({"seasonal": 5.0, "value": 3.0}, ("level",)),
+        ({"residual": 3.0}, ("time of day",)),
+        ({"residual": 5.0, "value": 3.0}, ("level",)),
         ({"spread": 3.0, "drift": 4.0}, ("trend", "spread")),
     ],
 )

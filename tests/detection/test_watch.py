@@ -148,6 +148,20 @@ def test_models_of_series_that_left_meanwhile_are_dropped(values: NDArray[np.flo
     assert np.isfinite(watch.advance(after).scores.score).all()
 
 
+def test_a_change_that_lasts_is_taken_for_normal_in_the_end_and_that_is_told() -> None:
+    lasting = 0.4 + 0.05 * np.random.default_rng(1).standard_normal((3, T + 3 * 288))
+    lasting[1, T + 30 :] += 1.6
+    watch, told = Watch(SCHEDULE, Policy()), []
+    for column in range(T + 20, lasting.shape[1]):
+        at = frame(lasting, column)
+        watch.follow(at)
+        fit_all(watch, at)
+        watch.advance(at)
+        told += watch.adopted.tolist()
+    assert set(told) == {1}
+    assert not watch.series.flagged.any()
+
+
 @pytest.mark.parametrize(("direction", "flagged"), [("above", True), ("below", False), ("both", True)])
 def test_only_the_asked_direction_raises_the_flag(
     values: NDArray[np.float64], direction: str, *, flagged: bool

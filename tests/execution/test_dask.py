@@ -39,7 +39,7 @@ def job(seed: int) -> FitJob:
 
 def models(executor: Executor) -> list[np.ndarray]:
     fits = [executor.submit(run, [job(seed), job(seed + 10)]) for seed in range(3)]
-    return [part for fit in fits for model in fit.result(60) for part in model.parts()]
+    return [part for fit in fits for model in fit.result(60) for part in model.arrays()]
 
 
 def test_fits_have_the_same_results_as_in_process(on_dask: Executor) -> None:

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from sidecar.detection.combination import PARTS, combine, nearness, ratio
+from sidecar.detection.features import NAMES
+from sidecar.detection.settings import DAY, Settings
+
+HOURLY, MINUTELY = Settings(3_600), Settings(300)
+MANY = np.array([10_000.0])
+KNOWN = np.ones((1, len(NAMES)), dtype=np.bool_)
+
+
+def of(rarities: dict[str, float], rows: float = 10_000.0, settings: Settings = HOURLY) -> float:
+    found = np.array([rarities.get(name, 0.3) for name in NAMES])[None, :, None]
+    return float(ratio(found, KNOWN, np.array([rows]), settings)[0, 0])
+
+
+def test_every_feature_has_its_say_in_some_part() -> None:
+    assert {name for part in PARTS.values() for name in part.features} == set(NAMES)
+
+
+def test_one_odd_feature_is_no_anomaly() -> None:
+    assert all(of({name: 6.0}) < 1.3 for name in NAMES)
+    assert of(dict.fromkeys(("value", "residual", "innovation"), 6.0)) > 1
+
+
+def test_the_part_nearest_to_its_bar_decides() -> None:
+    found = np.random.default_rng(1).gamma(2, 1, (1, len(NAMES), 50))
+    parts = [nearness(part, found, KNOWN, MANY, HOURLY) for part in PARTS.values()]
+    np.testing.assert_array_equal(ratio(found, KNOWN, MANY, HOURLY), np.max(parts, axis=0))
+
+
+def test_what_is_not_known_does_not_count() -> None:
+    rarity = np.array([2.0, 8.0, 5.0])[None, :, None]
+    known = np.array([[True, False, True]])
+    assert combine(rarity, known, unanimous=True)[0, 0] == 2
+    assert combine(rarity, known, unanimous=False)[0, 0] == pytest.approx(((2**0.5 + 5**0.5) / 2) ** 2)
+    for unanimous in (True, False):
+        assert combine(rarity, np.zeros((1, 3), np.bool_), unanimous=unanimous)[0, 0] == 0
+
+
+def test_a_short_history_is_believed_less() -> None:
+    odd = dict.fromkeys(NAMES, 3.0)
+    assert of(odd, rows=50) < of(odd, rows=200) < of(odd) == of(odd, rows=400)
+
+
+def test_more_tests_and_a_smaller_budget_ask_for_more() -> None:
+    odd = dict.fromkeys(("value", "residual", "innovation"), 3.0)
+    assert of(odd, settings=MINUTELY) < of(odd)
+    assert of(odd, settings=Settings(3_600, alarm_budget=1 / (300 * DAY))) < of(odd)

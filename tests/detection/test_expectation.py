@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from sidecar.detection.arrays import Floats
+from sidecar.detection.columns import Panel
+from sidecar.detection.expectation import (
+    Expectation,
+    at_hours,
+    expected,
+    fit_expectation,
+    hourly_scale,
+    lagged,
+    level_before,
+    regress,
+)
+from sidecar.detection.settings import DAY, HOUR, WEEK, Settings
+
+SETTINGS = Settings(step=HOUR)
+END = 1_700_006_400
+T = np.arange(28 * 24)
+RNG = np.random.default_rng(3)
+DAILY = 10 + 3 * np.sin(2 * np.pi * T / 24)
+WEEKLY = np.where(T // 24 % 7 < 5, DAILY, 4.0)
+WANDERING = 10 + np.cumsum(RNG.normal(0, 1, len(T)))
+
+
+def fitted(values: Floats) -> tuple[Expectation, Panel]:
+    panel = Panel.of(values, END, SETTINGS)
+    learnt = np.where(np.arange(len(T)) >= 7 * 24, values, np.nan)
+    return fit_expectation(panel, T, learnt, values.std(axis=1)), panel
+
+
+def left_over(values: Floats) -> Floats:
+    """What the slow forecast leaves of the last days, as a share of the spread of the series."""
+    expectation, panel = fitted(values)
+    last = T[-5 * 24 :]
+    errors = values[:, last] - expected(expectation, panel, panel.smooth(len(last)), last)
+    share: Floats = errors.std(axis=1) / values.std(axis=1)
+    return share
+
+
+def test_a_season_is_forecast_where_there_is_one() -> None:
+    noise = RNG.normal(0, 0.3, (2, len(T)))
+    assert (left_over(np.stack([DAILY, WEEKLY]) + noise) < 0.25).all()
+
+
+def test_a_week_of_two_kinds_of_days_is_told_from_one_of_equal_days() -> None:
+    expectation, _ = fitted(np.stack([DAILY, WEEKLY]) + RNG.normal(0, 0.1, (2, len(T))))
+    days, weeks, _ = expectation.weights.T
+    assert days[0] > 0.3
+    assert weeks[1] > 0.8 > days[1]
+
+
+def test_without_a_season_the_forecast_keeps_to_the_middle() -> None:
+    noise = RNG.normal(10, 1, (1, len(T)))
+    assert left_over(noise) == pytest.approx(1, abs=0.2)
+
+
+def test_the_last_minutes_are_carried_on_where_they_foretell_something() -> None:
+    expectation, _ = fitted(np.stack([WANDERING, RNG.normal(10, 1, len(T))]))
+    assert expectation.carry[0, 0] > 0.3
+    assert abs(expectation.carry[1]).sum() < 0.5
+    assert expectation.fast_scale[0].mean() < 0.5 * expectation.scale[0].mean()
+
+
+def test_incidents_do_not_bend_a_forecast() -> None:
+    target, predictor = RNG.normal(0, 1, (1, 500)), RNG.normal(0, 1, (1, 1, 500))
+    target += 2 * predictor[:, 0]
+    struck = target.copy()
+    struck[:, ::25] -= 100 * predictor[:, 0, ::25]
+    assert regress(predictor, target)[0, 0] == pytest.approx(2, abs=0.15)
+    assert regress(predictor, struck)[0, 0] == pytest.approx(2, abs=0.5)
+
+
+def test_nothing_is_forecast_from_next_to_nothing() -> None:
+    target = np.full((1, 100), np.nan)
+    target[:, :20] = 1.0
+    assert regress(np.ones((1, 2, 100)), target).tolist() == [[0, 0]]
+
+
+def test_noise_is_measured_by_the_hour() -> None:
+    hours = T % 24
+    errors = RNG.normal(0, 1, (1, len(T))) * np.where(hours < 12, 1.0, 5.0)
+    scale = hourly_scale(errors, hours, np.zeros(1))[0]
+    assert 2.5 < scale[18] / scale[6] < 6
+    np.testing.assert_array_equal(at_hours(scale[None], np.array([18, 6])), [[scale[18], scale[6]]])
+
+
+def test_a_scale_is_never_nothing() -> None:
+    scale = hourly_scale(np.zeros((2, 48)), np.arange(48) % 24, np.array([0.5, 0.0]))
+    assert scale[0].tolist() == [0.5] * 24
+    assert (scale[1] > 0).all()
+
+
+def test_the_level_is_that_of_the_day_before() -> None:
+    panel = Panel.of(np.stack([np.repeat([1.0, 5.0], 24), np.full(48, np.nan)]), END, SETTINGS)
+    level = level_before(panel, panel.read, np.array([24, 36, 47]))
+    assert level[0] == pytest.approx([1, 3, 1 + 4 * 23 / 24])
+    assert np.isnan(level[1]).all()
+
+
+def test_what_is_missing_carries_nothing_on() -> None:
+    read = Panel.of(np.full((1, 20), np.nan), END, SETTINGS).read
+    assert lagged(read, np.array([0, 19]), SETTINGS).tolist() == [[[0, 0]] * 3]
+
+
+def test_a_window_of_a_week_compares_with_the_week_before() -> None:
+    assert [Settings(300, fit_window=days * DAY).weeks_back for days in (2, 7, 28, 90)] == [0, 1, 3, 3]
+    assert WEEK == 7 * DAY
