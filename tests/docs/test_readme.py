@@ -27,7 +27,7 @@ def test_the_demo_tells_where_its_metrics_are(start: Start) -> None:
 
 
 def test_make_knows_how_to_test(start: Start) -> None:
-    assert "-m pytest" in start(COMMANDS[1], ROOT, MAKEFLAGS="--dry-run", VENV=sys.prefix).finish(SECONDS)
+    assert "scripts/test.sh" in start(COMMANDS[1], ROOT, MAKEFLAGS="--dry-run", VENV=sys.prefix).finish(SECONDS)
 
 
 def test_the_configuration_that_ships_is_valid(start: Start) -> None:

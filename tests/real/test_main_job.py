@@ -139,6 +139,7 @@ def burner() -> Iterator[None]:
             process.wait()
 
 
+@pytest.mark.alone
 def test_the_cpu_of_this_host_scores_higher_under_load(
     node_exporter: Callable[[], NodeExporter],
     prometheus_server: Callable[..., PrometheusServer],
