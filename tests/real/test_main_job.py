@@ -119,7 +119,7 @@ queries:
     step: 1s
     fit_window: 5m
     fit_every: 5m
-    min_history: 40s
+    min_history: 25s
     direction: above
 """
 
