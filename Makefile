@@ -16,7 +16,7 @@ demo: $(RUN_READY)  ## the main job on an embedded source: a flagged series with
 
 test: $(DEV_READY) system-packages test-binaries  ## every test, with the real Prometheus, node_exporter and Alertmanager
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	scripts/test.sh $(BIN) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

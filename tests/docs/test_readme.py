@@ -43,7 +43,7 @@ def test_the_outlier_of_the_list_is_found(page: Page, start: Start) -> None:
 
 
 def test_make_knows_how_to_test(start: Start) -> None:
-    assert "-m pytest" in start(COMMANDS[2], ROOT, MAKEFLAGS="--dry-run", VENV=sys.prefix).finish(SECONDS)
+    assert "scripts/test.sh" in start(COMMANDS[2], ROOT, MAKEFLAGS="--dry-run", VENV=sys.prefix).finish(SECONDS)
 
 
 def test_the_configuration_that_ships_is_valid(start: Start) -> None:

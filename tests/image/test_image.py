@@ -16,7 +16,7 @@ from tests.real.processes import answers, free_port, wait_until
 from tests.real.servers import PrometheusServer, openmetrics
 from tests.real.test_main_job import CONFIG, STEP, ec2_cpu
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.image]
 
 ROOT = Path(__file__).parents[2]
 DIRECTORY = ROOT / ".cache" / "image"

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from sidecar.config.schema import Alarm, MinDeviation, QueryConfig, Sharding
+from sidecar.config.schema import WARM_UP_STEPS, Alarm, MinDeviation, QueryConfig, Sharding
 from sidecar.config.vocabulary import Missing
 from sidecar.execution.local import LocalExecutor
 from sidecar.export.board import Board
@@ -151,17 +151,17 @@ def test_a_tick_fetches_the_new_step_and_nothing_else() -> None:
 
 
 def test_a_new_series_is_warming_until_it_has_its_history_and_a_vanished_one_leaves() -> None:
-    samples = {host("old"): noise(1, end=NOW + 100 * STEP)}
-    bench = warm(samples)
-    samples[host("new")] = noise(3, steps=80, end=NOW + 80 * STEP)
+    samples = {host("old"): noise(1, end=NOW + 50 * STEP)}
+    bench = warm(samples, min_history=WARM_UP_STEPS * STEP)
+    samples[host("new")] = noise(3, steps=40, end=NOW + 40 * STEP)
     at, warming = NOW, 0
-    while at < NOW + 80 * STEP:
+    while at < NOW + 40 * STEP:
         at += STEP
         result = bench.evaluate(at)
         if result.states[State.WARMING]:
             warming += 1
             assert set(gauge(result, "anomaly_flag")) == {"old"}
-    assert 4 * 3600 // STEP <= warming <= 4 * 3600 // STEP + 2
+    assert WARM_UP_STEPS <= warming <= WARM_UP_STEPS + 2
     assert set(gauge(result, "anomaly_flag")) == {"old", "new"}
     assert set(gauge(bench.evaluate(at + STEP), "anomaly_flag")) == {"old"}
 

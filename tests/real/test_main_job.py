@@ -119,7 +119,7 @@ queries:
     step: 1s
     fit_window: 5m
     fit_every: 5m
-    min_history: 40s
+    min_history: 25s
     direction: above
 """
 
@@ -139,6 +139,7 @@ def burner() -> Iterator[None]:
             process.wait()
 
 
+@pytest.mark.alone
 def test_the_cpu_of_this_host_scores_higher_under_load(
     node_exporter: Callable[[], NodeExporter],
     prometheus_server: Callable[..., PrometheusServer],

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.real
 IMAGE = Path(__file__).parents[2] / "docs/images/status-page.png"
 
 
-def wait(condition: Callable[[], bool], deadline: float = 20) -> None:
-    wait_until(condition, "the page shows it", deadline)
+def wait(condition: Callable[[], bool]) -> None:
+    wait_until(condition, "the page shows it")
 
 
 def flagged(url: str) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def demo() -> Iterator[str]:
     command = [sys.executable, "-m", "sidecar", "demo", f"--web.listen-address={url}", "--log.level=error"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            wait(lambda: bool(flagged(f"http://{url}")), 120)
+            wait(lambda: bool(flagged(f"http://{url}")))
             yield f"http://{url}"
         finally:
             process.terminate()
