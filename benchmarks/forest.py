@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 
 from sidecar.detection.arrays import Floats
-from sidecar.detection.detector import GROUPS, SUBSAMPLE_LEAST, SUBSAMPLE_MOST, SUBSAMPLE_SHARE
 from sidecar.detection.forest import isolation, thin
+from sidecar.detection.tables import GROUPS, SUBSAMPLE_LEAST, SUBSAMPLE_MOST, SUBSAMPLE_SHARE
 
 SAMPLES: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     "normal": lambda rng, n: rng.normal(size=n),

@@ -34,7 +34,8 @@ def explain(models: Models, scores: Scores, settings: Settings) -> Explanation:
     usual = combination.USUAL_RARITY
     without = [
         on_scale(
-            combination.ratio(put_back(rarity, feature, usual), models.known, models.rows, settings), models.usual
+            combination.ratio(put_back(rarity, feature, usual), models.tables.known, models.rows, settings),
+            models.usual,
         )[:, 0]
         for feature in range(len(FEATURES))
     ]

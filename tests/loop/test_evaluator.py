@@ -360,6 +360,18 @@ def test_each_series_is_scored_by_one_shard_as_it_would_be_by_all_in_one() -> No
     assert dict(parts) == whole
 
 
+def test_changes_that_are_taken_for_normal_are_counted_and_logged() -> None:
+    bench = warm({host(f"h{i}"): noise(i) for i in range(22)})
+    frame = bench.evaluator._history.frame
+    assert frame is not None
+    bench.evaluator._watch.adopted = np.arange(22)
+    with capture_logs() as logs:
+        bench.evaluator._report_adopted(frame)
+    assert bench.counted("normal_adopted_total") == 22
+    assert len(logs) == 21
+    assert (logs[0]["instance"], logs[20]["series"]) == ("h0", 2)
+
+
 def test_an_empty_shard_is_evaluated_and_shows_nothing() -> None:
     bench = Bench({}, LocalExecutor(), expr=SPLIT, sharding=shard(0))
     result = bench.evaluate(NOW)
