@@ -14,7 +14,7 @@ HOUR, DAY = 3_600, 86_400
 START = 1_714_521_600
 CONFIG = """\
 prometheus: {{url: "{url}"}}
-defaults: {{step: 1h, fit_window: 4d, fit_every: 1d, min_history: 25h, alarm_budget: {budget}}}
+defaults: {{step: 1h, fit_window: 10d, fit_every: 1d, min_history: 25h, alarm_budget: {budget}}}
 queries:
   - {{name: node_cpu, expr: cpu}}
   - {{name: other, expr: "other", labels: {{team: shop}}}}

@@ -29,7 +29,7 @@ END = 1_714_521_600
 SPAN = Span(END - 30 * HOUR, END)
 COMMON = {"name": "cpu", "step": "5m", "fit_window": "2d", "fit_every": "6h", "min_history": "4h"}
 QUERIES: dict[str, tuple[dict[str, object], str]] = {
-    "plain": ({"expr": "cpu"}, "UTC"),
+    "plain": ({"expr": "cpu", "alarm": {"hold": "2h"}}, "UTC"),
     "filled and suppressed": (
         {
             "expr": "cpu",
@@ -62,6 +62,8 @@ def cpu() -> Iterator[Sample]:
         values = 0.5 + 0.2 * np.sin(2 * np.pi * times / DAY + number) + 0.02 * rng.standard_normal(len(times))
         if instance != "new":
             values[(hours_left % 11 > 10) & (hours_left < 29)] += 1.5
+        if instance == "fleeting":
+            values[np.abs(hours_left - 16) < 0.05] += 5  # so that it leaves in an alarm
         if instance == "fleeting":
             values[hours_left % 16 < 1 / 2] += 1.5
         for at, value in zip(times[known].tolist(), values[known].tolist(), strict=True):
