@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.real.certificates import Authority
 from tests.real.processes import Server
@@ -13,6 +14,10 @@ from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServe
 from tests.real.sidecar import SidecarProcess
 
 S = TypeVar("S", bound=Server)
+
+# Nothing fails for being slow: the machine may be busy.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def _starter(kind: Callable[..., S], directory: Path, started: list[Server]) -> Callable[..., S]:

@@ -35,7 +35,7 @@ def black_hole() -> Iterator[str]:
 def test_it_stops_cleanly_with_a_request_in_flight(
     sidecar: Callable[..., SidecarProcess], black_hole: str, number: signal.Signals
 ) -> None:
-    process = sidecar(CONFIG.format(url=black_hole, name="slow"), ready="/-/healthy")
+    process = sidecar(CONFIG.format(url=black_hole, name="slow"), ready="/-/healthy", measured=True)
     begin = time.monotonic()
     assert process.end(number, timeout=STOP_SECONDS) == 0
     assert time.monotonic() - begin < STOP_SECONDS

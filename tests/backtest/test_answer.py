@@ -111,7 +111,7 @@ def test_few_rows_are_answered(rows: list[Row]) -> None:
     assert {row["anomaly_score"] for row in answers(rows)} <= {""}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     st.lists(
         st.tuples(

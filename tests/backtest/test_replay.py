@@ -95,7 +95,7 @@ def test_a_replay_of_the_end_alone_gives_the_verdicts_of_the_whole() -> None:
     np.testing.assert_array_equal(part.flags, whole.flags[:, 320:])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 60)), min_size=1, max_size=6), st.integers(0, 40))
 def test_a_series_is_forgotten_when_the_history_of_the_loop_forgets_it(runs: list[tuple[int, int]], rest: int) -> None:
     schedule = Schedule(Settings(60, 1_200, 300), 60)

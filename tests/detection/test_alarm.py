@@ -102,7 +102,7 @@ POLICIES = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(score=SERIES, policy=POLICIES)
 def test_an_alarm_starts_exactly_where_the_detection_reaches_one(score: list[float], policy: Policy) -> None:
     outcome = play(score, policy)
@@ -112,7 +112,7 @@ def test_an_alarm_starts_exactly_where_the_detection_reaches_one(score: list[flo
     np.testing.assert_array_equal(begins, outcome.detection[0] >= 1)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(score=SERIES, policy=POLICIES)
 def test_column_by_column_is_all_at_once(score: list[float], policy: Policy) -> None:
     together = play(score, policy)

@@ -54,7 +54,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             process = subprocess.Popen(
                 ["/bin/bash", "-euo", "pipefail", "-c", script],
                 cwd=directory,
-                env=os.environ | {"PATH": path} | variables,
+                env=os.environ | {"PATH": path, "MAKEFLAGS": ""} | variables,  # of a make that runs the tests
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """A real Dask scheduler with two worker processes."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.processes import free_port, wait_until
+from tests.real.processes import UNMEASURED, free_port, wait_until
 
 
 class Cluster:
@@ -25,7 +26,9 @@ class Cluster:
         host, port = self._address.split(":")
         self._run("scheduler", f"--host={host}", f"--port={port}")
         for _ in range(workers):
-            self._run("worker", f"tcp://{self._address}", "--no-nanny", "--nthreads=1")
+            self._run(
+                "worker", f"tcp://{self._address}", "--no-nanny", "--nthreads=1", f"--local-directory={self._directory}"
+            )
         wait_until(lambda: self._log.read_text().count("Registered to:") == workers, "the workers to register")
 
     def kill(self) -> None:
@@ -37,7 +40,7 @@ class Cluster:
     def _run(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
         with self._log.open("ab") as log:
-            self._processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=self._directory))
+            self._processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | UNMEASURED))
 
 
 @pytest.fixture(scope="package")

@@ -28,7 +28,7 @@ from sidecar.prometheus.source import RangeResult
 from tests.faults.bench import HOSTS, NOW, STEP, Bench, host, noise, same, warm
 from tests.prometheus.memory_source import MemorySource
 from tests.prometheus.raw_server import Connection, hangs, http, raw_server
-from tests.real.processes import answers, free_port, wait_until
+from tests.real.processes import UNMEASURED, answers, free_port, wait_until
 from tests.real.servers import PrometheusServer, Sample, openmetrics
 from tests.real.sidecar import SidecarProcess
 
@@ -162,7 +162,7 @@ def test_a_full_disk_and_a_file_system_it_may_not_write_to_do_not_matter(
     url = f"http://127.0.0.1:{port}"
     flags = f"--config.file={config} --web.listen-address=127.0.0.1:{port} --web.enable-lifecycle"
     command = f"ulimit -f 0; exec {sys.executable} -m sidecar run {flags} >{tmp_path}/log 2>&1"
-    environment = {**os.environ, "TMPDIR": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1", "COVERAGE_PROCESS_START": ""}
+    environment = os.environ | UNMEASURED | {"TMPDIR": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(["/bin/bash", "-c", command], env=environment, cwd="/")
     try:
         wait_until(lambda: answers(f"{url}/-/ready"), "it to be ready")

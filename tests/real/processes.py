@@ -1,5 +1,6 @@
 """Real servers on loopback: started, waited for, killed."""
 
+import os
 import socket
 import subprocess
 import time
@@ -10,6 +11,9 @@ import requests
 
 DEADLINE = 120.0
 """Seconds after which a real process is taken to hang: far more than any needs, as a busy machine is no failure."""
+
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
+"""In the environment of a process, spares it the measurement of coverage, which would be lost where it is killed."""
 
 
 def free_port() -> int:
@@ -40,12 +44,15 @@ class Server:
     def __init__(self, command: Sequence[str], port: int, ready: str, log: Path) -> None:
         self.port, self.url, self.log = port, f"http://127.0.0.1:{port}", log
         self._command, self._ready = command, ready
+        self._environment = os.environ | UNMEASURED
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the process, again after `kill`, and wait until it is ready."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._environment
+            )
         wait_until(self._is_ready, f"{self._command[0]} to be ready")
 
     @property

@@ -1,5 +1,6 @@
 """The sidecar itself as a process, as a user runs it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from tests.real.processes import Server, free_port
 
 
 class SidecarProcess(Server):
-    """`sidecar run` with the configuration given as text."""
+    """`sidecar run` with the configuration given as text; with its coverage measured, if it is to end by itself."""
 
-    def __init__(self, directory: Path, config: str, *flags: str, ready: str = "/-/ready") -> None:
+    def __init__(
+        self, directory: Path, config: str, *flags: str, ready: str = "/-/ready", measured: bool = False
+    ) -> None:
         directory.mkdir(parents=True)
         self.config = directory / "config.yaml"
         self.config.write_text(config)
@@ -29,6 +32,8 @@ class SidecarProcess(Server):
             *flags,
         ]
         super().__init__(command, port, ready, directory / "sidecar.log")
+        if measured:
+            self._environment = os.environ.copy()
 
     def limit(self, rule: str) -> None:
         """Have a shell set a limit before it starts the process."""

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.real.processes import wait_until
+from tests.real.processes import UNMEASURED, wait_until
 from tests.real.servers import NodeExporter, PrometheusServer, Sample, openmetrics
 from tests.real.sidecar import SidecarProcess
 
@@ -130,7 +130,9 @@ BURN = "while True: pass"
 @contextmanager
 def burner() -> Iterator[None]:
     """Loads every core."""
-    processes = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(os.cpu_count() or 1)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", BURN], env=os.environ | UNMEASURED) for _ in range(os.cpu_count() or 1)
+    ]
     try:
         yield
     finally:

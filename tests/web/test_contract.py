@@ -68,7 +68,7 @@ def test_every_answer_is_as_the_document_says(
     seen = set()
 
     @seed(0)
-    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=50, suppress_health_check=list(HealthCheck), database=None)
     @given(document[path][method].as_strategy(generation_mode=mode))
     def ask(case: "Case[Any]") -> None:
         if "series_id" in case.path_parameters and len(str(case.path_parameters["series_id"])) % 2:
