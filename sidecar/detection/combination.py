@@ -87,8 +87,8 @@ def combine(rarity: Floats, known: Bools, *, unanimous: bool) -> Floats:
 
 
 def test_decades(settings: Settings) -> float:
-    """Decimal logarithm of the number of values tested in an hour."""
-    return float(np.log10(HOUR / (settings.step * settings.bucket)))
+    """Decimal logarithm of the number of values tested in an hour; not below 0, as no longer step set the bars."""
+    return max(0.0, float(np.log10(HOUR / (settings.step * settings.bucket))))
 
 
 def budget_decades(settings: Settings) -> float:

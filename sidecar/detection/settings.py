@@ -56,13 +56,13 @@ class Settings:
 
     @property
     def days_back(self) -> int:
-        """Days that a value is compared with: as many as the fit window holds."""
-        return min(DAYS_BACK, self.fit_window // DAY)
+        """Days that a value is compared with: as many as the fit window holds, none where a day has no two columns."""
+        return min(DAYS_BACK, self.fit_window // DAY) if self.day_steps > 1 else 0
 
     @property
     def weeks_back(self) -> int:
-        """Weeks that a value is compared with: as many as the fit window holds."""
-        return min(WEEKS_BACK, self.fit_window // WEEK)
+        """Weeks that a value is compared with: as many as the fit window holds, none where a day has no two columns."""
+        return min(WEEKS_BACK, self.fit_window // WEEK) if self.day_steps > 1 else 0
 
     @property
     def mark_steps(self) -> int:

@@ -6,6 +6,7 @@ import pytest
 from sidecar.detection import tables
 from sidecar.detection.arrays import Floats, Seeds
 from sidecar.detection.detector import Models, Scores, Settings, context_steps, fit, score
+from sidecar.detection.settings import DAY
 from tests.detection.conftest import END
 
 LAST = 300
@@ -135,6 +136,16 @@ def test_too_much_of_it_is_the_new_normal(values: Floats, settings: Settings) ->
     much[STEADY, -400:] += 5
     after = score(fit(much, END, seeds(len(values)), settings), much, END, settings, LAST)
     assert np.median(after.score[STEADY]) < 0.9
+
+
+@pytest.mark.parametrize("step", [DAY, 7 * DAY, 90 * DAY])
+def test_steps_longer_than_half_a_day_are_compared_with_no_other_day(step: int) -> None:
+    coarse = Settings(step=step, fit_window=300 * step, min_history=30 * step)
+    series = np.random.default_rng(2).normal(10, 1, (2, 320))
+    series[1, -1] = 60
+    models = fit(series[:, :-1], END - step, seeds(2), coarse)
+    ordinary, odd = score(models, series, END, coarse, 1).score[:, 0]
+    assert ordinary < 1 < odd
 
 
 def test_short_steps_are_averaged(settings: Settings) -> None:
