@@ -101,5 +101,6 @@ def test_a_sidecar_that_fits_on_a_cluster_gives_the_same_scores(
     there, here = sidecar(config, f"--executor={cluster.url}"), sidecar(config)
     for one in (there, here):
         wait_until(partial(scored, one), "all to be scored")
-    assert there.samples("anomaly_score") == here.samples("anomaly_score")
+    # A step may pass between the two looks.
+    wait_until(lambda: there.samples("anomaly_score") == here.samples("anomaly_score"), "both to score the same")
     assert sum(there.samples("anomaly_sidecar_fit_failures_total").values()) == 0

@@ -104,7 +104,8 @@ def test_two_replicas_and_a_restart_give_one_series_where_the_source_has_no_inst
     wait_until(partial(scored, replicas[0], 1), "the restarted replica to score")
     [after] = scraping.wait_for("anomaly_score")
     assert after["metric"] == before["metric"]
-    assert replicas[0].samples("anomaly_score") == replicas[1].samples("anomaly_score")
+    one, other = replicas  # a step may pass between the two looks
+    wait_until(lambda: one.samples("anomaly_score") == other.samples("anomaly_score"), "both to score the same")
 
 
 LIVE = """\

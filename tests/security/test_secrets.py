@@ -52,7 +52,7 @@ def test_no_secret_comes_out(sidecar: Callable[..., SidecarProcess], tmp_path: P
     with raw_server(ECHOES[answer]) as server:
         config = CONFIG.format(url=server.url, access=ACCESS[access], header=OF_HEADER, file=tmp_path / "secret")
         flags = ("--log.level=debug", "--web.enable-lifecycle", f"--web.config.file={web}", "--web.open-probes")
-        process = sidecar(config, *flags, ready="/-/healthy")
+        process = sidecar(config, *flags, ready="/-/healthy", measured=True)
         wait_until(lambda: "evaluation failed" in process.log.read_text(), "a failure")
         came_out = [requests.get(process.url + path, auth=USER, timeout=5).text for path in PATHS]
         assert "<secret>" in came_out[1]
