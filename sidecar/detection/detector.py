@@ -1,8 +1,8 @@
 """Fits and scores whole matrices: series x columns in, scores out, with one meaning for every series.
 
-A model knows what is expected of a series (expectation.py), how rare which value of a feature is (tables.py), and how
-often the series has what history. Rarities of the features are combined and divided by the bars that the alarm budget
-sets (combination.py), so that 1.0 is the threshold.
+A model knows what is expected of a series (expectation.py), and how rare which value of a feature is (tables.py).
+Rarities of the features are combined and divided by the bars that the alarm budget sets (combination.py), so that 1.0
+is the threshold.
 """
 
 from dataclasses import dataclass
@@ -180,8 +180,12 @@ def on_scale(ratio: Floats, usual: Floats) -> Floats:
 def answer(models: Models, past: Past, values: Floats, settings: Settings) -> tuple[Floats, Floats]:
     """Scores (S, n), fitted or not, and rarities (S, F, n) of columns with the given values (S, n)."""
     rarity = rarities(models.tables, past.features(values))
-    ratio = combination.ratio(rarity, models.tables.known, models.rows, settings)
-    return on_scale(ratio, models.usual), rarity
+    return score_of(models, rarity, settings), rarity
+
+
+def score_of(models: Models, rarity: Floats, settings: Settings) -> Floats:
+    """The scores (S, n) that rarities (S, F, n) come to."""
+    return on_scale(combination.ratio(rarity, models.tables.known, models.rows, settings), models.usual)
 
 
 def score(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:

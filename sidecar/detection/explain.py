@@ -6,7 +6,7 @@ import numpy as np
 
 from sidecar.detection import combination
 from sidecar.detection.arrays import Floats, Ints
-from sidecar.detection.detector import Models, Scores, on_scale
+from sidecar.detection.detector import Models, Scores, score_of
 from sidecar.detection.features import NAMES
 from sidecar.detection.settings import Settings
 
@@ -31,12 +31,8 @@ class Explanation:
 def explain(models: Models, scores: Scores, settings: Settings) -> Explanation:
     """Explain the newest column of `scores`; a model per row."""
     rarity = scores.rarity[:, :, -1:]
-    usual = combination.USUAL_RARITY
     without = [
-        on_scale(
-            combination.ratio(put_back(rarity, feature, usual), models.tables.known, models.rows, settings),
-            models.usual,
-        )[:, 0]
+        score_of(models, put_back(rarity, feature, combination.USUAL_RARITY), settings)[:, 0]
         for feature in range(len(FEATURES))
     ]
     return Explanation(

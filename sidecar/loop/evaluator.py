@@ -206,9 +206,7 @@ class Evaluator:
         told = rows[:MOST_LOGGED]
         models, scores = self._watch.series.models.take(told), verdicts.scores.take(told)
         for row, why in zip(told, accounts(models, scores, self._watch.settings), strict=True):
-            # A label may have any name, also that of a fact or of the line's own text.
-            labels = {name: text for name, text in frame.labels[row] if name != "event"}
-            self._log.warning("anomaly", **labels | facts(verdicts, row, why))
+            self._log.warning("anomaly", **told_labels(frame.labels[row]) | facts(verdicts, row, why))
         if len(rows) > MOST_LOGGED:
             self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
 
@@ -217,8 +215,7 @@ class Evaluator:
         rows = self._watch.adopted
         self._telemetry.normal_adopted.labels(self.name).inc(len(rows))
         for row in rows[:MOST_LOGGED].tolist():
-            labels = {name: text for name, text in frame.labels[row] if name != "event"}
-            self._log.info("a lasting change is taken for normal from now on", **labels)
+            self._log.info("a lasting change is taken for normal from now on", **told_labels(frame.labels[row]))
         if len(rows) > MOST_LOGGED:
             self._log.info("further lasting changes are taken for normal", series=len(rows) - MOST_LOGGED)
 
@@ -241,6 +238,11 @@ class Evaluator:
             self._telemetry.prometheus_up.set(0)
         self._log.error("evaluation failed", error=str(error))
         self._board.fail(self.name, Failure(at, str(error)))
+
+
+def told_labels(labels: LabelSet) -> dict[str, object]:
+    """The labels as a log line has them: one may have any name, also that of the line's own text."""
+    return {name: text for name, text in labels if name != "event"}
 
 
 def facts(verdicts: Verdicts, row: int, why: Account | None) -> dict[str, object]:
