@@ -31,16 +31,16 @@ queries:
     expr: ec2_cpu_utilization
     unit: percent
     step: 1m
-    fit_window: 2d
+    fit_window: 1d
     fit_every: 6h
     min_history: 4h
 """
 
 
 def ec2_cpu(now: int) -> Iterator[Sample]:
-    """Three days of EC2-like CPU of five instances; the third has been stuck at full load for ten minutes."""
+    """A day and a half of EC2-like CPU of five instances; the third has been stuck at full load for ten minutes."""
     rng = np.random.default_rng(7)
-    times = np.arange(now - 3 * DAY, now + 1, STEP)
+    times = np.arange(now - 3 * DAY // 2, now + 1, STEP)
     for number in range(5):
         daily = 30 + 8 * np.sin(2 * np.pi * (times / DAY + number / 5))
         values = daily + 2.5 * rng.standard_normal(len(times))
