@@ -5,7 +5,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +17,7 @@ from sidecar.allocator import give_back_large_blocks
 from sidecar.app import Sidecar, WebOptions
 from sidecar.config.load import load, parse
 from sidecar.config.problems import ConfigError
+from sidecar.config.schema import Config
 from sidecar.demo.clock import SpedUpClock
 from sidecar.demo.config import EPOCH, SPEED, config_text
 from sidecar.demo.narrator import Narrator
@@ -66,19 +67,48 @@ class Signals:
         self._any.clear()
 
 
+class WatchedFiles:
+    """The files that a reload reads, and what they held when it did, by whichever way it was asked for.
+
+    Else a change that is loaded over HTTP and taken back before the next look would stay in force.
+    """
+
+    def __init__(self, config_file: Path) -> None:
+        self._config_file = config_file
+        self._others: Callable[[], Iterable[Path]] = tuple
+        self._known: dict[Path, bytes | None] = {}
+
+    def read(self) -> Config:
+        """Reads the configuration, and takes note: a change in the middle of it will be noticed."""
+        self._known = _digests((self._config_file, *self._others()))
+        return load(self._config_file)
+
+    def watch(self, others: Callable[[], Iterable[Path]]) -> None:
+        """Watches further files too, which have just been read."""
+        self._others = others
+        self._known |= _digests(others())
+
+    def changed(self) -> bool:
+        """Whether they hold something else by now; not while one cannot be read, as in the middle of a swap."""
+        found = _digests((self._config_file, *self._others()))
+        return None not in found.values() and found != self._known
+
+
 def serve(config_file: Path, web: WebOptions, executor: Executor) -> int:
     """Runs the sidecar, its fits on `executor`, until it is told to stop; the exit code."""
     give_back_large_blocks()
     signals = Signals()
     with signals.handled():
         try:
-            sidecar = Sidecar(lambda: load(config_file), web, SystemClock(), executor)
+            files = WatchedFiles(config_file)
+            sidecar = Sidecar(files.read, web, SystemClock(), executor)
+            files.watch(lambda: sidecar.access.files)
             sidecar.start()
         except (ConfigError, ListenError) as error:
             log.error("not started", error=str(error))
             return 1
         try:
-            _reload_until_stopped(sidecar, config_file, signals)
+            _reload_until_stopped(sidecar, files, signals)
         finally:
             sidecar.stop()
     log.info("stopped")
@@ -119,20 +149,21 @@ def _narrate_until_stopped(sidecar: Sidecar, narrator: Narrator, signals: Signal
         signals.wait(NARRATION_SECONDS)
 
 
-def _reload_until_stopped(sidecar: Sidecar, config_file: Path, signals: Signals) -> None:
-    known = _digest(config_file, *sidecar.access.files)
+def _reload_until_stopped(sidecar: Sidecar, files: WatchedFiles, signals: Signals) -> None:
     while not signals.stop.is_set():
         signals.wait(POLL_SECONDS)
-        content = _digest(config_file, *sidecar.access.files)
-        if signals.reload.is_set() or content not in (known, None):
+        if signals.reload.is_set() or files.changed():
             signals.reload.clear()
-            known = content
             sidecar.reload()
 
 
-def _digest(*files: Path) -> bytes | None:
-    """A digest of the files' content; None while one cannot be read, as in the middle of a swap."""
+def _digests(files: Iterable[Path]) -> dict[Path, bytes | None]:
+    """A digest of what each file holds; None where it cannot be read."""
+    return {file: _digest(file) for file in files}
+
+
+def _digest(file: Path) -> bytes | None:
     try:
-        return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).digest()
+        return hashlib.sha256(file.read_bytes()).digest()
     except OSError:
         return None

@@ -1,0 +1,67 @@
+"""The files that are watched: what counts is what they held when they were read."""
+
+from pathlib import Path
+
+import pytest
+
+from sidecar.config.problems import ConfigError
+from sidecar.service import WatchedFiles
+
+CONFIG = "prometheus: {url: http://localhost:9090}\nqueries: [{name: cpu, expr: up}]\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "config.yaml"
+    file.write_text(CONFIG)
+    return file
+
+
+def test_what_has_just_been_read_has_not_changed(config: Path) -> None:
+    files = WatchedFiles(config)
+    files.read()
+    assert not files.changed()
+    config.write_text(CONFIG + "offset: 1m\n")
+    assert files.changed()
+    files.read()
+    assert not files.changed()
+
+
+def test_a_change_that_was_read_and_taken_back_has_changed(config: Path) -> None:
+    files = WatchedFiles(config)
+    files.read()
+    config.write_text(CONFIG + "offset: 1m\n")
+    files.read()
+    config.write_text(CONFIG)
+    assert files.changed()
+
+
+def test_what_is_not_valid_is_not_read_again_as_long_as_it_stays(config: Path) -> None:
+    files = WatchedFiles(config)
+    config.write_text("queries: 7\n")
+    with pytest.raises(ConfigError):
+        files.read()
+    assert not files.changed()
+
+
+def test_further_files_are_watched_as_they_are_from_then_on(config: Path) -> None:
+    web = config.with_name("web.yml")
+    web.write_text("{}\n")
+    files = WatchedFiles(config)
+    files.read()
+    files.watch(lambda: [web])
+    assert not files.changed()
+    web.write_text("http_server_config: {}\n")
+    assert files.changed()
+    files.read()
+    assert not files.changed()
+
+
+def test_a_file_that_cannot_be_read_has_not_changed_until_it_is_back(config: Path) -> None:
+    """As in the middle of a swap."""
+    files = WatchedFiles(config)
+    files.read()
+    config.rename(config.with_name("away"))
+    assert not files.changed()
+    config.write_text(CONFIG + "offset: 1m\n")
+    assert files.changed()
