@@ -168,4 +168,11 @@ class Sidecar:
         if running is not None and running.key == key:
             return running
         evaluator = Evaluator(query, config.offset, config.timezone, around)
-        return QueryLoop(key, evaluator, Slots(config.evaluation_interval), self._clock, self._telemetry)
+        slots = Slots(config.evaluation_interval)
+        return QueryLoop(key, evaluator, slots, self._clock, self._telemetry, ended=self._ended)
+
+    def _ended(self, query: str) -> None:
+        """Removes what the last evaluation of a query counted that is no longer configured."""
+        with self._changing:
+            if query not in self._scheduler.loops:
+                self._telemetry.forget([query])

@@ -1,7 +1,7 @@
 """Runs the evaluations of each query in a thread of its own, so that a slow query delays no other."""
 
 import threading
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
 import structlog
 
@@ -15,16 +15,31 @@ log = structlog.get_logger()
 class QueryLoop:
     """Evaluates one query at every slot until it is stopped.
 
-    Attributes:
+    Args:
         key: equal for loops that do the same.
+        evaluator: evaluates the query.
+        slots: when.
+        clock: waits for them.
+        telemetry: counts those that were missed.
+        ended: called with the query's name after the last evaluation.
     """
 
-    def __init__(self, key: Hashable, evaluator: Evaluator, slots: Slots, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        key: Hashable,
+        evaluator: Evaluator,
+        slots: Slots,
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        ended: Callable[[str], None],
+    ) -> None:
         self.key = key
         self.evaluator = evaluator
         self._slots = slots
         self._clock = clock
         self._telemetry = telemetry
+        self._ended = ended
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"query-{evaluator.name}", daemon=True)
 
@@ -50,6 +65,7 @@ class QueryLoop:
             if missed:
                 self._telemetry.iterations_missed.labels(self.evaluator.name).inc(missed)
                 log.warning("evaluations missed", anomaly_name=self.evaluator.name, missed=missed)
+        self._ended(self.evaluator.name)
 
 
 class Scheduler:
