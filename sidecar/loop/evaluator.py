@@ -141,7 +141,7 @@ class Evaluator:
             return case_of(row, frame, self._missing, self._watch, suppressed)
 
     def close(self) -> None:
-        """Publishes nothing more and drops the fits that have not begun."""
+        """Publishes nothing more, a failure neither, and drops the fits that have not begun."""
         self._closed = True
         self._desk.cancel()
 
@@ -233,6 +233,8 @@ class Evaluator:
         )
 
     def _fail(self, at: float, error: Exception) -> None:
+        if self._closed:  # given up for a reload, which is no failure
+            return
         self._telemetry.evaluation_failures.labels(self.name).inc()
         if isinstance(error, AWAY):
             self._telemetry.prometheus_up.set(0)
