@@ -13,7 +13,7 @@ from sidecar.execution.local import LocalExecutor
 from sidecar.export.board import Board
 from sidecar.export.exposition import Exposition
 from sidecar.export.snapshot import State
-from sidecar.export.telemetry import Telemetry
+from sidecar.export.telemetry import ResultsCollector, Telemetry
 from sidecar.export.text import Format
 from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.prometheus.frame import LabelSet
@@ -26,6 +26,8 @@ HOSTS = ("a", "b", "c", "d")
 QUERY = QueryConfig.model_validate(
     {"name": "cpu", "expr": "cpu", "step": "5m", "fit_window": "2d", "fit_every": "6h", "min_history": "4h"}
 )
+
+SERIES = "anomaly_sidecar_series"
 
 Shown = dict[LabelSet, dict[str, float]]
 """The gauges of each series."""
@@ -53,6 +55,7 @@ class Bench:
         self.at = float(NOW)
         telemetry = Telemetry(self.registry, "test")
         telemetry.declare(["cpu"])
+        self.registry.register(ResultsCollector(self.board, lambda: self.at))
         around = Surroundings(source, executor or LocalExecutor(), self.board, telemetry)
         self.evaluator = Evaluator(QUERY.model_copy(update=query), offset, "UTC", around)
         self._exposition = Exposition(self.board, self.registry, lambda: self.at)
@@ -76,8 +79,12 @@ class Bench:
         }
 
     @property
-    def states(self) -> dict[State, int]:
-        return {state: count for state, count in self.board.snapshot.states("cpu", self.at).items() if count}
+    def states(self) -> dict[State, float]:
+        """Series by state, as the metric tells them."""
+        counts = (
+            (state, self.registry.get_sample_value(SERIES, {"anomaly_name": "cpu", "state": state})) for state in State
+        )
+        return {state: count for state, count in counts if count}
 
     @property
     def exposition(self) -> str:

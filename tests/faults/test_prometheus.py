@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from structlog.testing import capture_logs
 
 from sidecar.config.connection import PrometheusConfig
 from sidecar.prometheus.client import PrometheusClient
 from tests.faults.bench import HOSTS, NOW, STEP, Shown, held, noise, same, warm
+from tests.faults.proxy import asked, client, forwards
 from tests.prometheus.raw_server import Answer, Connection, hangs, http, matrix, raw_server, resets, trickles
 from tests.real.certificates import Authority
 from tests.real.processes import free_port, wait_until
@@ -49,10 +49,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusS
     server.kill()
 
 
-def client(url: str, timeout: int = 1) -> PrometheusClient:
-    return PrometheusClient(PrometheusConfig(url=url, timeout=timeout), backoff=0.001)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(prometheus: PrometheusServer) -> dict[float, Shown]:
     """What is shown at each time where nothing goes wrong."""
@@ -60,17 +56,6 @@ def undisturbed(prometheus: PrometheusServer) -> dict[float, Shown]:
     shown = bench.ticks(NOW + i * STEP for i in range(1, 7))
     assert {len(series) for series in shown.values()} == {len(HOSTS)}
     return shown
-
-
-def asked(server: PrometheusServer, connection: Connection) -> bytes:
-    """The real answer to a request."""
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = requests.post(f"{server.url}/api/v1/query_range", data=connection.body, headers=form, timeout=10)
-    return answer.content
-
-
-def forwards(server: PrometheusServer) -> Answer:
-    return lambda connection: http(200, asked(server, connection))(connection)
 
 
 def cuts(server: PrometheusServer) -> Answer:

@@ -33,7 +33,8 @@ def _escaped(value: str) -> str:
 class PrometheusServer(Server):
     """A real Prometheus; what it scrapes and evaluates, and the history it begins with, is given.
 
-    `history` is OpenMetrics text; `web` is its web-config, for TLS and basic authentication.
+    `history` is OpenMetrics text; `web` is its web-config, for TLS and basic authentication; `settings` are further
+    sections of its configuration.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class PrometheusServer(Server):
         interval: str = "1s",
         flags: Sequence[str] = (),
         web: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         directory.mkdir(parents=True)
         data = directory / "data"
@@ -56,6 +58,7 @@ class PrometheusServer(Server):
             "global": {"scrape_interval": interval, "evaluation_interval": interval, "scrape_timeout": interval},
             "scrape_configs": [dict(scrape) for scrape in scrape_configs],
             "rule_files": [str(path) for path in rule_files],
+            **(settings or {}),
         }
         if alertmanager is not None:
             target = {"targets": [alertmanager.removeprefix("http://")]}
