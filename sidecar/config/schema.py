@@ -52,7 +52,7 @@ class Alarm(Section):
 
     confirm: Confirmation = Field(default=Confirm(1, 1), examples=["2 of 3"])
     exit: Number = Field(default=0.8, gt=0, le=1, examples=["0.8"])
-    hold: Duration = Field(default=HOUR, examples=["1h"])
+    hold: Duration = Field(default=20 * MINUTE, examples=["20m"])
 
 
 class MinDeviation(Section):

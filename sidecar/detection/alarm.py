@@ -69,7 +69,7 @@ class Policy:
 
     confirm: tuple[int, int] = (1, 1)
     exit: float = 0.8
-    hold: int = 3_600
+    hold: int = 1_200
     rearm: int = 14_400
     direction: str = "both"
     min_deviation: float = 0.0

@@ -22,15 +22,15 @@ class Part:
         bar: the combined rarity at which a budget of one alarm in thirty days is kept to, with a value tested an hour.
         per_decade: how much higher the bar is, as a share, with ten times as many values tested.
         rows: training rows from which on the tails are trusted in full.
-        trust: below, the rarity counts by the share of them to this power.
+        days: days of history from which on other days are known well enough; 0 where none are compared.
         unanimous: whether the least rarity counts, so that each feature has a veto, instead of their mean.
     """
 
     features: tuple[str, ...]
     bar: float
     per_decade: float = 0.0
-    rows: int = 400
-    trust: float = 1.0
+    rows: int = 300
+    days: int = 0
     unanimous: bool = False
 
     @property
@@ -40,11 +40,11 @@ class Part:
 
 
 PARTS = {
-    "magnitude": Part(("value", "residual", "innovation"), 1.82, 0.45, rows=300, trust=0.5, unanimous=True),
-    "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.5),
-    "departure": Part(("short_residual", "long_residual", "drift"), 2.7),
-    "texture": Part(("spread", "roughness"), 2.7),
-    "jump": Part(("innovation", "jump", "relative_jump"), 2.64, 0.3, rows=300, trust=0.5),
+    "magnitude": Part(("value", "residual", "innovation"), 1.8, 0.55, unanimous=True),
+    "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.5, 0.15, rows=600, days=7),
+    "departure": Part(("short_residual", "long_residual", "drift"), 2.35, rows=600, days=7),
+    "texture": Part(("spread", "roughness"), 2.45, rows=400),
+    "jump": Part(("innovation", "jump", "relative_jump"), 2.5, 0.25),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?
 shape: how unlike other days are the last minutes to hours?
@@ -69,9 +69,16 @@ def ratio(rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Flo
 
 def nearness(part: Part, rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Floats:
     """How near its bar a part comes, (S, n)."""
-    trusted = np.minimum(rows / part.rows, 1.0)[:, None] ** part.trust
     bar = part.bar * (1 + part.per_decade * test_decades(settings)) + budget_decades(settings)
-    return combine(rarity[:, part.places], known[:, part.places], unanimous=part.unanimous) * trusted / bar
+    found = combine(rarity[:, part.places], known[:, part.places], unanimous=part.unanimous)
+    return found * trust(part, rows, settings) / bar
+
+
+def trust(part: Part, rows: Floats, settings: Settings) -> Floats:
+    """How far a part is believed, (S, 1): by the square root of the share of the rows and of the days that it needs."""
+    days = rows * settings.bucket * settings.step / DAY
+    known = np.minimum(days / part.days, 1.0) if part.days else 1.0
+    return np.asarray(np.sqrt(np.minimum(rows / part.rows, 1.0) * known)[:, None])
 
 
 def combine(rarity: Floats, known: Bools, *, unanimous: bool) -> Floats:

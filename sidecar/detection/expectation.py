@@ -3,8 +3,8 @@
 Two linear forecasts, one on top of the other, each fitted per series by ridge regression whose residuals are clipped
 (Huber, "Robust Estimation of a Location Parameter", 1964), so that incidents do not bend them:
 
-slow: from the same time on the last days, the same time in the last weeks, and the mean of the last day. A season
-    that explains nothing gets no weight. What it leaves is the residual.
+slow: from the same time on the last days, in the last weeks and yesterday, and the level of the last day. A season that
+    explains nothing gets no weight. What it leaves is the residual.
 fast: from the residuals just before. What it leaves is the innovation: what not even the last minutes foretold.
 
 The noise of most series follows their level, and so the time of day: residual and innovation are measured in what they
@@ -41,7 +41,7 @@ class Expectation(Rows):
 
     Attributes:
         centre: (S,) the middle of the values.
-        weights: (S, 3) of the slow forecast: days, weeks, level; each as distance from the centre.
+        weights: (S, 4) of the slow forecast: days, weeks, level, yesterday; each as distance from the centre.
         carry: (S, 3) of the fast forecast: the last residual, and the means of a short and of a long window of them.
         scale: (S, 24) usual size of the residual, by hour of the day.
         fast_scale: (S, 24) usual size of the innovation.
@@ -56,8 +56,8 @@ class Expectation(Rows):
     @classmethod
     def empty(cls, rows: int) -> "Expectation":
         """Of series that were never fitted."""
-        three, hours = np.zeros((rows, 3)), np.ones((rows, HOURS))
-        return cls(np.zeros(rows), three, three.copy(), hours, hours.copy())
+        four, three, hours = np.zeros((rows, 4)), np.zeros((rows, 3)), np.ones((rows, HOURS))
+        return cls(np.zeros(rows), four, three, hours, hours.copy())
 
 
 def fit_expectation(panel: Panel, at: Ints, learnt: Floats, unit: Floats) -> Expectation:
@@ -91,32 +91,38 @@ def carried(expectation: Expectation, residual: Reader, at: Ints, settings: Sett
 
 
 def contexts(panel: Panel, smooth: Reader, centre: Floats, at: Ints) -> Floats:
-    """What the slow forecast goes by, (S, 3, n), as distance from the centre; for what is missing stands the next best.
+    """What the slow forecast goes by, (S, 4, n), as distance from the centre; for what is missing stands the next best.
 
-    The same time on the last days, and in the last weeks, by the median; and the level.
+    The same time on the last days, and in the last weeks, by the median; the level; and the same time yesterday.
     """
     settings, times = panel.settings, panel.times(at)
-    days, weeks = (
+    days, weeks, yesterday = (
         median(smooth(at - days_ago(times, ago, settings)))
-        for ago in (np.arange(1, settings.days_back + 1)[:SEASONAL_DAYS], 7 * np.arange(1, settings.weeks_back + 1))
+        for ago in (
+            np.arange(1, settings.days_back + 1)[:SEASONAL_DAYS],
+            7 * np.arange(1, settings.weeks_back + 1),
+            np.arange(1, min(settings.days_back, 1) + 1),
+        )
     )
     level = level_before(panel, smooth, at)
     level = np.where(np.isnan(level), centre[:, None], level)
     days = np.where(np.isnan(days), level, days)
     weeks = np.where(np.isnan(weeks), days, weeks)
-    return np.stack([days, weeks, level], axis=1) - centre[:, None, None]
+    yesterday = np.where(np.isnan(yesterday), days, yesterday)
+    return np.stack([days, weeks, level, yesterday], axis=1) - centre[:, None, None]
 
 
 def level_before(panel: Panel, smooth: Reader, at: Ints) -> Floats:
-    """Mean (S, n) of the half hours of the day that ended before columns (n,): by the marks of the clock.
+    """Middle (S, n) of the short means of the day that ended before columns (n,): at the marks of the clock.
 
     A few marks serve all columns of an hour or two, so that one column and its recent past cost about the same.
     """
     settings = panel.settings
     steps = panel.times(at) // settings.step
     marks = at - (steps - (steps - settings.bucket) // settings.mark_steps * settings.mark_steps)
-    lags = np.arange(0, min(settings.day_steps, settings.fit_steps), settings.mark_steps)
-    return Track.of(lambda columns: mean(smooth, columns, lags), [marks], panel.width).read(marks)
+    lags = np.arange(0, min(settings.day_steps, settings.fit_steps), settings.mark_steps)[:, None]
+    short = Track.of(lambda columns: mean(smooth, columns, settings.short_lags), [marks - lags], panel.width)
+    return Track.of(lambda columns: median(short.read(columns - lags)), [marks], panel.width).read(marks)
 
 
 def lagged(residual: Reader, at: Ints, settings: Settings) -> Floats:
@@ -127,6 +133,15 @@ def lagged(residual: Reader, at: Ints, settings: Settings) -> Floats:
 
 
 def forecast(weights: Floats, predictors: Floats) -> Floats:
+    """Weighted sums (S, n) of predictors (S, C, n), none beyond all predictors and 0.
+
+    Weights are learnt where predictors may have been small: where they are large, the sum could be anything.
+    """
+    low, high = np.minimum(predictors.min(axis=1), 0.0), np.maximum(predictors.max(axis=1), 0.0)
+    return np.clip(weighted(weights, predictors), low, high)
+
+
+def weighted(weights: Floats, predictors: Floats) -> Floats:
     """Weighted sums (S, n) of predictors (S, C, n)."""
     total = weights[:, :1] * predictors[:, 0]
     for number in range(1, weights.shape[1]):
@@ -145,7 +160,7 @@ def regress(predictors: Floats, target: Floats) -> Floats:
     aim, weights = np.where(known, target, 0.0), np.zeros(size.shape)
     for _ in range(ROUNDS):
         weights = np.linalg.solve(gram, used @ aim[:, :, None] / count[:, :, None])[:, :, 0]
-        fitted = forecast(weights, used)
+        fitted = weighted(weights, used)
         error = np.where(known, target - fitted, np.nan)
         most = CLIP * CONSISTENT * np.nan_to_num(median(np.abs(error)[:, :, None]))
         aim = np.where(known, fitted + np.clip(np.nan_to_num(error), -most, most), 0.0)

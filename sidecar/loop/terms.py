@@ -26,7 +26,7 @@ def policy_of(query: QueryConfig) -> Policy:
     return Policy(
         confirm=(query.alarm.confirm.steps, query.alarm.confirm.of),
         exit=query.alarm.exit,
-        hold=query.alarm.hold,
+        hold=max(query.alarm.hold, query.step),
         direction=query.direction.value,
         min_deviation=query.min_deviation.absolute,
         min_relative_deviation=query.min_deviation.relative,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sidecar.detection.combination import PARTS, combine, nearness, ratio
+from sidecar.detection.combination import PARTS, combine, nearness, ratio, trust
 from sidecar.detection.features import NAMES
 from sidecar.detection.settings import DAY, Settings
 
@@ -41,7 +41,15 @@ def test_what_is_not_known_does_not_count() -> None:
 
 def test_a_short_history_is_believed_less() -> None:
     odd = dict.fromkeys(NAMES, 3.0)
-    assert of(odd, rows=50) < of(odd, rows=200) < of(odd) == of(odd, rows=400)
+    assert of(odd, rows=50) < of(odd, rows=200) < of(odd) == of(odd, rows=600)
+
+
+def test_other_days_are_believed_less_until_there_is_a_week_of_them() -> None:
+    rows = np.array([288.0 * 3, 288.0 * 7])  # three days and seven, of buckets of five minutes
+    for part in PARTS.values():
+        three, seven = trust(part, rows, MINUTELY)[:, 0]
+        assert seven == 1
+        assert three == pytest.approx((3 / 7) ** 0.5 if part.days else 1)
 
 
 def test_more_tests_and_a_smaller_budget_ask_for_more() -> None:

@@ -8,6 +8,7 @@ from sidecar.detection.expectation import (
     at_hours,
     expected,
     fit_expectation,
+    forecast,
     hourly_scale,
     lagged,
     level_before,
@@ -46,8 +47,8 @@ def test_a_season_is_forecast_where_there_is_one() -> None:
 
 def test_a_week_of_two_kinds_of_days_is_told_from_one_of_equal_days() -> None:
     expectation, _ = fitted(np.stack([DAILY, WEEKLY]) + RNG.normal(0, 0.1, (2, len(T))))
-    days, weeks, _ = expectation.weights.T
-    assert days[0] > 0.3
+    days, weeks, _, yesterday = expectation.weights.T
+    assert days[0] + yesterday[0] > 0.3
     assert weeks[1] > 0.8 > days[1]
 
 
@@ -92,11 +93,19 @@ def test_a_scale_is_never_nothing() -> None:
     assert (scale[1] > 0).all()
 
 
-def test_the_level_is_that_of_the_day_before() -> None:
-    panel = Panel.of(np.stack([np.repeat([1.0, 5.0], 24), np.full(48, np.nan)]), END, SETTINGS)
-    level = level_before(panel, panel.read, np.array([24, 36, 47]))
-    assert level[0] == pytest.approx([1, 3, 1 + 4 * 23 / 24])
-    assert np.isnan(level[1]).all()
+def test_the_level_is_the_middle_of_the_day_before() -> None:
+    changed, struck = np.repeat([1.0, 5.0], 24), np.where(np.arange(48) // 6 == 5, 90.0, 1.0)
+    panel = Panel.of(np.stack([changed, struck, np.full(48, np.nan)]), END, SETTINGS)
+    level = level_before(panel, panel.read, np.array([24, 34, 39, 47]))
+    assert level[0].tolist() == [1, 1, 5, 5]
+    assert level[1].tolist() == [1, 1, 1, 1]  # six hours of it
+    assert np.isnan(level[2]).all()
+
+
+def test_a_forecast_is_never_beyond_all_that_it_goes_by() -> None:
+    weights = np.array([[30.0, -2.0]])
+    predictors = np.array([[[0.01, 1.0, -1.0], [0.0, 0.5, -3.0]]])
+    assert forecast(weights, predictors)[0].tolist() == [0.01, 1.0, -3.0]
 
 
 def test_what_is_missing_carries_nothing_on() -> None:
