@@ -114,11 +114,13 @@ class Window:
         count: how many are present.
         mean: their mean, 0 where there are none.
         squares: sum of their squared distances from it.
+        enough: how many must be present for a deviation: a few samples after a gap lie close together by chance.
     """
 
     count: Floats
     mean: Floats
     squares: Floats
+    enough: int = 1
 
     @classmethod
     def of(cls, read: Reader, at: Ints, lags: Ints) -> "Window":
@@ -126,21 +128,21 @@ class Window:
         total, count = sums(read, at, lags)
         middle = total / np.maximum(count, 1)
         squares, _ = sums(lambda columns: (read(columns) - middle) ** 2, at, lags)
-        return cls(count, middle, squares)
+        return cls(count, middle, squares, max(1, len(lags) // 2))
 
     @property
     def deviation(self) -> Floats:
-        """Standard deviation, NaN where fewer than two are present."""
-        return np.where(self.count > 1, np.sqrt(self.squares / np.maximum(self.count, 1)), np.nan)
+        """Standard deviation, NaN where too few are present, or only one."""
+        return np.where(self.count >= max(self.enough, 2), np.sqrt(self.squares / np.maximum(self.count, 1)), np.nan)
 
     def mean_with(self, newest: Floats) -> Floats:
         """Mean of these and one more."""
         return np.asarray(self.mean + (newest - self.mean) / (self.count + 1))
 
     def deviation_with(self, newest: Floats) -> Floats:
-        """Standard deviation of these and one more, NaN where that is alone."""
+        """Standard deviation of these and one more, NaN where too few are present."""
         squares = self.squares + (newest - self.mean) ** 2 * self.count / (self.count + 1)
-        return np.where(self.count > 0, np.sqrt(squares / (self.count + 1)), np.nan)
+        return np.where(self.count >= self.enough, np.sqrt(squares / (self.count + 1)), np.nan)
 
 
 def back(values: Floats, at: Ints) -> Floats:

@@ -36,6 +36,15 @@ def test_a_window_with_one_more_value_is_that_of_all_of_them() -> None:
     assert window.deviation[0, 0] == pytest.approx(np.std([1, 2, 4]))
 
 
+def test_a_deviation_is_not_taken_of_the_few_samples_after_a_gap() -> None:
+    values = np.array([[NAN, NAN, NAN, 1.0, 1.0, 7.0, 9.0]])
+    few, half = (Window.of(panel(values).read, np.array([at]), np.arange(1, 7)) for at in (5, 6))
+    assert np.isnan(few.deviation[0, 0])
+    assert np.isnan(few.deviation_with(np.array([[7.0]]))[0, 0])
+    assert half.deviation[0, 0] == pytest.approx(np.std([1, 1, 7]))
+    assert half.deviation_with(np.array([[9.0]]))[0, 0] == pytest.approx(np.std([1, 1, 7, 9]))
+
+
 def test_a_window_of_no_column_is_empty() -> None:
     window = Window.of(panel(ROWS).read, np.array([4]), np.arange(1, 1))
     np.testing.assert_array_equal(window.mean_with(np.array([[5.0], [6.0]])), [[5], [6]])
