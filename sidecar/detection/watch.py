@@ -48,6 +48,21 @@ class FitJob:
         return fit(self.values, self.instant, self.seeds, self.settings)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """Models that wait for their time to come into use.
+
+    Attributes:
+        labels: the series.
+        instant: the fit instant, unix seconds.
+        models: a row per series.
+    """
+
+    labels: tuple[LabelSet, ...]
+    instant: int
+    models: Models
+
+
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """What the newest steps of a query mean, shape (series, steps).
@@ -158,7 +173,7 @@ class Watch:
         self.policy = policy
         self.labels: tuple[LabelSet, ...] = ()
         self.series = Watched.new((), policy)
-        self.fresh: list[tuple[FitJob, Models]] = []
+        self.fresh: list[Fitted] = []
         self.scored_until: int = NEVER
         self.verdicts: Verdicts | None = None
         self.adopted: NDArray[np.intp] = np.empty(0, np.intp)
@@ -195,7 +210,7 @@ class Watch:
 
     def install(self, job: FitJob, models: Models) -> None:
         """Takes the models of a job; they come into use when their time has come."""
-        self.fresh.append((job, models))
+        self.fresh.append(Fitted(job.labels, job.instant, models))
 
     def abandon(self, job: FitJob) -> None:
         """Forgets that a job was asked for, so that it is due again; the old models serve on."""
@@ -205,7 +220,7 @@ class Watch:
 
     def has_news(self, frame: Frame) -> bool:
         """Whether a step is new in the frame or a model comes into use."""
-        in_effect = any(job.instant + self.schedule.lead <= frame.end for job, _ in self.fresh)
+        in_effect = any(fitted.instant + self.schedule.lead <= frame.end for fitted in self.fresh)
         return in_effect or self._new_steps(frame) > 0
 
     def advance(self, frame: Frame, suppressed: Bools | None = None) -> Verdicts:
@@ -253,15 +268,15 @@ class Watch:
     def _change_models(self, at: int) -> NDArray[np.bool_]:
         changed = np.zeros(len(self.labels), bool)
         waiting = []
-        for job, models in self.fresh:
-            if job.instant + self.schedule.lead > at:
-                waiting.append((job, models))
+        for fitted in self.fresh:
+            if fitted.instant + self.schedule.lead > at:
+                waiting.append(fitted)
                 continue
-            rows, of = places(self.labels, job.labels)
-            newer = self.series.instant[rows] < job.instant
+            rows, of = places(self.labels, fitted.labels)
+            newer = self.series.instant[rows] < fitted.instant
             rows, of = rows[newer], of[newer]
-            self.series.models.put(rows, models.take(of))
-            self.series.instant[rows] = job.instant
+            self.series.models.put(rows, fitted.models.take(of))
+            self.series.instant[rows] = fitted.instant
             self.series.failed[rows] = False
             self.series.bounded[rows] = NEVER
             changed[rows] = True

@@ -13,7 +13,7 @@ Number = TypeVar("Number", np.float64, np.int64)
 
 DTYPE = np.float64
 _BLOCK = 64  # rows or columns moved at once: no second matrix is ever held
-_SLACK = 32  # one column in so many is room to move on
+_SLACK = 128  # one column in so many is room to move on
 
 
 class Lookback:
