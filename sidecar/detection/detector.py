@@ -22,7 +22,7 @@ __all__ = ["Models", "Scores", "Settings", "context_steps", "fit", "score"]
 
 NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
-FIT_CELLS, SCORE_CELLS = 1 << 17, 1 << 9
+FIT_CELLS, SCORE_CELLS = 1 << 15, 1 << 9
 """Columns, of all series together, that are fitted and scored at once: it bounds the memory, and fits the cache."""
 MOST_LEARNT = 512
 """Training columns of which the middle of the scores is taken."""
