@@ -5,6 +5,7 @@ Rarities of the features are combined and divided by the bars that the alarm bud
 is the threshold.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from sidecar.detection.expectation import fit_expectation
 from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, usual_change
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
+from sidecar.detection.siblings import AT_ONCE, TAUGHT, Siblings, fit_siblings, stretch
 from sidecar.detection.tables import Tables, fit_tables, rarities
 
 __all__ = ["Models", "Scores", "Settings", "context_steps", "fit", "score"]
@@ -81,37 +83,99 @@ class Scores(Rows):
         return Scores(*(part[..., which] for part in self.parts()))
 
 
-def fit(values: Floats, end: int, seeds: Seeds, settings: Settings) -> Models:
+@dataclass(frozen=True, slots=True)
+class Lesson(Rows):
+    """What there is to learn from the past of each series: a row per series.
+
+    Attributes:
+        basis: what the features are measured with.
+        found: (S, F, n) the features of training columns; NaN where there is nothing to learn.
+        noise: (S, F) the range of a feature below which it is noise of the arithmetic.
+        rows: (S,) buckets since the first sample.
+        enough: (S,) whether there are samples enough.
+    """
+
+    basis: Usual
+    found: Floats
+    noise: Floats
+    rows: Floats
+    enough: Bools
+
+    def models(self, tables: Tables, settings: Settings, *, shared: bool = False) -> Models:
+        """The models, given how rare which feature is; of tables that are `shared` each is to find its own stretch."""
+        some = self.found[:, :, :: -(-self.found.shape[2] // MOST_LEARNT)]
+        rarity = rarities(tables, some)
+        if shared:
+            tables.stretch[:] = stretch(rarity, some)
+            rarity *= tables.stretch[:, :, None]
+        scores = combination.ratio(rarity, tables.known, self.rows, settings)
+        fitted = self.enough & tables.known[:, NAMES.index("value")]
+        return Models(tables, self.basis, self.rows, middle(np.where(any_value(some), scores, np.nan)), fitted)
+
+
+def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Siblings | None = None) -> Models:
     """Models of the series `values` (S, W), whose last column lies at `end` (unix seconds).
 
-    `seeds` (S,) are there for detectors that draw lots; this one does not.
+    `seeds` (S,) are there for detectors that draw lots; this one does not. Without `siblings` the other series make no
+    difference to any.
     """
     if len(seeds) != len(values):
         raise ValueError(f"{len(seeds)} seeds for {len(values)} series")
+    if not len(values):
+        return Models.empty(0)
+    too_odd = combination.too_odd(settings)
+    if siblings is None:
+        lessons = (learn(block, end, settings) for block in blocks(values))
+        return Models.concatenate([one.models(fit_tables(one.found, one.noise, too_odd), settings) for one in lessons])
+    lesson = learn_some(values, end, settings)
+    tables = fit_siblings(lesson.found, lesson.noise, siblings, too_odd)
+    parts = [slice(i, i + AT_ONCE) for i in range(0, len(values), AT_ONCE)]
+    return Models.concatenate([lesson.take(part).models(tables.take(part), settings, shared=True) for part in parts])
+
+
+def blocks(values: Floats) -> Iterator[Floats]:
+    """As many rows (S, W) at a time as are learnt from at once."""
     at_once = max(1, FIT_CELLS // max(values.shape[1], 1))
-    chunks = [fit_chunk(values[i : i + at_once], end, settings) for i in range(0, len(values), at_once)]
-    return Models.concatenate(chunks) if chunks else Models.empty(0)
+    yield from (values[i : i + at_once] for i in range(0, len(values), at_once))
 
 
-def fit_chunk(values: Floats, end: int, settings: Settings) -> Models:
-    """As `fit`, all series at once."""
+def learn(values: Floats, end: int, settings: Settings, apart: float | None = None) -> Lesson:
+    """What the series `values` (S, W) teach, all at once: by every column, or by `TAUGHT` so many buckets `apart`."""
     panel, width = Panel.of(values, end, settings), values.shape[1]
-    at = np.arange((width - 1) % settings.bucket, width, settings.bucket)
-    age = ages(values)
+    at, age = np.arange((width - 1) % settings.bucket, width, settings.bucket), ages(values)
     learnt = np.where(with_past(at, age, width, settings), values[:, at], np.nan)
     basis = usual_of(values, panel, at, learnt)
-    found = features(basis, panel, at, learnt)
-    tables = fit_tables(found, noise_of(values), combination.too_odd(settings))
-    rows = age / settings.bucket
-    fitted = tables.known[:, NAMES.index("value")] & well_known(values, settings)
-    return Models(tables, basis, rows, middle_score(tables, found, rows, settings), fitted)
+    some = np.arange(len(at)) if apart is None else last_columns(len(at), apart)
+    found = features(basis, panel, at[some], learnt[:, some])
+    return Lesson(basis, found, noise_of(values), age / settings.bucket, well_known(values, settings))
 
 
-def middle_score(tables: Tables, found: Floats, rows: Floats, settings: Settings) -> Floats:
-    """The middle (S,) of the scores of training columns, by their features (S, F, n): of some, evenly spread."""
-    some = found[:, :, :: -(-found.shape[2] // MOST_LEARNT)]
-    scores = combination.ratio(rarities(tables, some), tables.known, rows, settings)
-    return np.nan_to_num(median(np.where(any_value(some), scores, np.nan)[:, :, None])[:, 0])
+def learn_some(values: Floats, end: int, settings: Settings) -> Lesson:
+    """What the series `values` (S, W) teach by columns that are evenly spread over the past of each."""
+    apart = spacing(ages(values), values.shape[1], settings)
+    order = np.argsort(apart, kind="stable")
+    parts = [learn(block, end, settings, one) for one in np.unique(apart) for block in blocks(values[apart == one])]
+    return Lesson.concatenate(parts).take(np.argsort(order))
+
+
+def spacing(age: Ints, width: int, settings: Settings) -> Floats:
+    """How many buckets (S,) apart columns are for `TAUGHT` of them to span a past.
+
+    In halves of a whole window's past, so that few series have a spacing of their own and are learnt from apart.
+    """
+    whole, past = width - skipped(np.array(width), settings), age - skipped(age, settings)
+    halvings = np.ceil(np.log2(whole / np.maximum(past, 1)))
+    return np.asarray(np.maximum(whole / 2**halvings / settings.bucket / TAUGHT, 1.0))
+
+
+def last_columns(columns: int, apart: float) -> Ints:
+    """Which of some columns are learnt from where they lie `apart`, ascending."""
+    return columns - 1 - np.asarray(np.arange(min(TAUGHT, columns)) * apart, dtype=np.intp)[::-1]
+
+
+def middle(scores: Floats) -> Floats:
+    """The middle (S,) of scores (S, n); 0 where there are none."""
+    return np.nan_to_num(median(scores[:, :, None])[:, 0])
 
 
 def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats) -> Usual:
@@ -145,8 +209,12 @@ def with_past(at: Ints, age: Ints, width: int, settings: Settings) -> Bools:
 
     Before, features look back on less than they will, and would teach a wider normal.
     """
-    skipped = np.minimum(age // 4, settings.days_back * settings.day_steps)
-    return np.asarray(at >= (width - age + skipped)[:, None])
+    return np.asarray(at >= (width - age + skipped(age, settings))[:, None])
+
+
+def skipped(age: Ints, settings: Settings) -> Ints:
+    """Columns at the beginning of a series that are not learnt from."""
+    return np.asarray(np.minimum(age // 4, settings.days_back * settings.day_steps))
 
 
 def ordinary_spread(values: Floats) -> Floats:
