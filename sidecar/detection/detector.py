@@ -17,8 +17,8 @@ from sidecar.detection.expectation import fit_expectation
 from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, usual_change
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
-from sidecar.detection.siblings import AT_ONCE, TAUGHT, Siblings, fit_siblings, stretch
-from sidecar.detection.tables import Tables, fit_tables, rarities
+from sidecar.detection.siblings import AT_ONCE, Siblings, bent, fit_siblings
+from sidecar.detection.tables import Tables, fit_tables, looked_up, rarities
 
 __all__ = ["Models", "Scores", "Settings", "context_steps", "fit", "score"]
 
@@ -101,16 +101,22 @@ class Lesson(Rows):
     rows: Floats
     enough: Bools
 
-    def models(self, tables: Tables, settings: Settings, *, shared: bool = False) -> Models:
-        """The models, given how rare which feature is; of tables that are `shared` each is to find its own stretch."""
+    def models(self, tables: Tables, settings: Settings) -> Models:
+        """The models, once it is known how rare which feature is."""
         some = self.found[:, :, :: -(-self.found.shape[2] // MOST_LEARNT)]
-        rarity = rarities(tables, some)
-        if shared:
-            tables.stretch[:] = stretch(rarity, some)
-            rarity *= tables.stretch[:, :, None]
+        return self.models_by(tables, some, rarities(tables, some), settings)
+
+    def own_models(self, shared: Tables, settings: Settings) -> Models:
+        """The models, once it is known how rare which feature is among siblings."""
+        rarity, distance = looked_up(shared, self.found)
+        tables = bent(shared, self.found, rarity)
+        return self.models_by(tables, self.found, tables.bend.own(rarity, distance), settings)
+
+    def models_by(self, tables: Tables, some: Floats, rarity: Floats, settings: Settings) -> Models:
+        """The models, with the middle of the scores of some columns by their features and rarities (S, F, n)."""
         scores = combination.ratio(rarity, tables.known, self.rows, settings)
-        fitted = self.enough & tables.known[:, NAMES.index("value")]
-        return Models(tables, self.basis, self.rows, middle(np.where(any_value(some), scores, np.nan)), fitted)
+        usual = np.nan_to_num(median(np.where(any_value(some), scores, np.nan)[:, :, None])[:, 0])
+        return Models(tables, self.basis, self.rows, usual, self.enough & tables.known[:, NAMES.index("value")])
 
 
 def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Siblings | None = None) -> Models:
@@ -127,10 +133,19 @@ def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Si
     if siblings is None:
         lessons = (learn(block, end, settings) for block in blocks(values))
         return Models.concatenate([one.models(fit_tables(one.found, one.noise, too_odd), settings) for one in lessons])
-    lesson = learn_some(values, end, settings)
-    tables = fit_siblings(lesson.found, lesson.noise, siblings, too_odd)
+    columns = siblings.columns
+    order = np.argsort(columns, kind="stable")
+    kinds = ((int(wanted), columns == wanted) for wanted in np.unique(columns))
+    parts = [fit_together(values[rows], end, siblings.take(rows), settings, wanted) for wanted, rows in kinds]
+    return Models.concatenate(parts).take(np.argsort(order))
+
+
+def fit_together(values: Floats, end: int, siblings: Siblings, settings: Settings, columns: int) -> Models:
+    """As `fit`, of series that are all learnt from by so many `columns`."""
+    lesson = learn_some(values, end, settings, columns)
+    tables = fit_siblings(lesson.found, lesson.noise, siblings, combination.too_odd(settings))
     parts = [slice(i, i + AT_ONCE) for i in range(0, len(values), AT_ONCE)]
-    return Models.concatenate([lesson.take(part).models(tables.take(part), settings, shared=True) for part in parts])
+    return Models.concatenate([lesson.take(part).own_models(tables.take(part), settings) for part in parts])
 
 
 def blocks(values: Floats) -> Iterator[Floats]:
@@ -139,43 +154,40 @@ def blocks(values: Floats) -> Iterator[Floats]:
     yield from (values[i : i + at_once] for i in range(0, len(values), at_once))
 
 
-def learn(values: Floats, end: int, settings: Settings, apart: float | None = None) -> Lesson:
-    """What the series `values` (S, W) teach, all at once: by every column, or by `TAUGHT` so many buckets `apart`."""
+def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None) -> Lesson:
+    """What the series `values` (S, W) teach, all at once: by every bucket that ends in them, or by `some` of these."""
     panel, width = Panel.of(values, end, settings), values.shape[1]
     at, age = np.arange((width - 1) % settings.bucket, width, settings.bucket), ages(values)
     learnt = np.where(with_past(at, age, width, settings), values[:, at], np.nan)
     basis = usual_of(values, panel, at, learnt)
-    some = np.arange(len(at)) if apart is None else last_columns(len(at), apart)
-    found = features(basis, panel, at[some], learnt[:, some])
+    if some is not None:
+        at, learnt = at[some], learnt[:, some]
+    found = features(basis, panel, at, learnt)
     return Lesson(basis, found, noise_of(values), age / settings.bucket, well_known(values, settings))
 
 
-def learn_some(values: Floats, end: int, settings: Settings) -> Lesson:
-    """What the series `values` (S, W) teach by columns that are evenly spread over the past of each."""
-    apart = spacing(ages(values), values.shape[1], settings)
+def learn_some(values: Floats, end: int, settings: Settings, columns: int) -> Lesson:
+    """What the series `values` (S, W) teach by so many columns, evenly spread over the past of each."""
+    buckets, apart = -(-values.shape[1] // settings.bucket), spacing(values, columns, settings)
     order = np.argsort(apart, kind="stable")
-    parts = [learn(block, end, settings, one) for one in np.unique(apart) for block in blocks(values[apart == one])]
+    back = np.arange(min(columns, buckets))[::-1]
+    parts = [
+        learn(block, end, settings, buckets - 1 - np.asarray(back * far, dtype=np.intp))
+        for far in np.unique(apart)
+        for block in blocks(values[apart == far])
+    ]
     return Lesson.concatenate(parts).take(np.argsort(order))
 
 
-def spacing(age: Ints, width: int, settings: Settings) -> Floats:
-    """How many buckets (S,) apart columns are for `TAUGHT` of them to span a past.
+def spacing(values: Floats, columns: int, settings: Settings) -> Floats:
+    """How many buckets (S,) apart so many columns of the series `values` (S, W) are to span their past.
 
     In halves of a whole window's past, so that few series have a spacing of their own and are learnt from apart.
     """
-    whole, past = width - skipped(np.array(width), settings), age - skipped(age, settings)
+    age, width = ages(values), np.array(values.shape[1])
+    whole, past = width - skipped(width, settings), age - skipped(age, settings)
     halvings = np.ceil(np.log2(whole / np.maximum(past, 1)))
-    return np.asarray(np.maximum(whole / 2**halvings / settings.bucket / TAUGHT, 1.0))
-
-
-def last_columns(columns: int, apart: float) -> Ints:
-    """Which of some columns are learnt from where they lie `apart`, ascending."""
-    return columns - 1 - np.asarray(np.arange(min(TAUGHT, columns)) * apart, dtype=np.intp)[::-1]
-
-
-def middle(scores: Floats) -> Floats:
-    """The middle (S,) of scores (S, n); 0 where there are none."""
-    return np.nan_to_num(median(scores[:, :, None])[:, 0])
+    return np.asarray(np.maximum(whole / 2**halvings / settings.bucket / columns, 1.0))
 
 
 def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats) -> Usual:

@@ -10,6 +10,7 @@ import numpy as np
 
 from sidecar.detection import calibration, forest
 from sidecar.detection.arrays import Bools, Floats, Objects, Singles
+from sidecar.detection.columns import TINY
 from sidecar.detection.rows import Rows
 
 GROUPS = 64
@@ -53,6 +54,35 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
+class Bend(Rows):
+    """How a series' own rarities follow from those that its curves say; (S, F) each.
+
+    Attributes:
+        below: by what they are multiplied up to `turn`.
+        turn: the rarity at which the series' own tail begins.
+        beyond: by what they are multiplied from there on.
+        most: the most that a rarity can be, per unit of distance from where the curve counts from.
+    """
+
+    below: Singles
+    turn: Singles
+    beyond: Singles
+    most: Singles
+
+    @classmethod
+    def none(cls, shape: tuple[int, ...]) -> "Bend":
+        """What the curves say stands."""
+        one, never = np.ones(shape, dtype=np.float32), np.full(shape, np.inf, dtype=np.float32)
+        return cls(one, never, one.copy(), never.copy())
+
+    def own(self, rarity: Floats, distance: Floats) -> Floats:
+        """The own rarities (S, F, n) of those by the curves; 0 where one is missing."""
+        below, turn, beyond, most = (part[:, :, None] for part in self.parts())
+        bent = below * np.minimum(rarity, turn) + beyond * np.maximum(rarity - turn, 0.0)
+        return np.asarray(np.nan_to_num(np.minimum(bent, most * np.maximum(distance, TINY))))
+
+
+@dataclass(frozen=True, slots=True)
 class Tables(Rows):
     """The rarity of the values of each feature of each series.
 
@@ -61,21 +91,21 @@ class Tables(Rows):
         known: (S, F) whether there was enough to learn a feature from.
         centre: (S, F) where a feature's curve begins to count from.
         scale: (S, F) the unit of its `at`.
-        stretch: (S, F) by what the rarity is multiplied.
+        bend: what a series makes of the rarities that its curves say.
     """
 
     curves: Objects
     known: Bools
     centre: Floats
     scale: Floats
-    stretch: Singles
+    bend: Bend
 
     @classmethod
     def empty(cls, rows: int, features: int) -> "Tables":
         """Of series that were never fitted."""
         each = np.zeros((rows, features))
         curves = references([Curves.flat(features)])[np.zeros(rows, dtype=np.intp)]
-        return cls(curves, each > 0, each, each + 1, np.ones_like(each, dtype=np.float32))
+        return cls(curves, each > 0, each, each + 1, Bend.none(each.shape))
 
 
 def references(curves: Sequence[Curves]) -> Objects:
@@ -111,7 +141,7 @@ def fit_tables(found: Floats, noise: Floats, too_odd: float) -> Tables:
         known=singles.max(axis=2) > 0,
         centre=sample.centre.reshape(s, f),
         scale=sample.scale.reshape(s, f),
-        stretch=np.ones((s, f), dtype=np.float32),
+        bend=Bend.none((s, f)),
     )
 
 
@@ -147,9 +177,12 @@ def calibrated(sample: forest.Sample) -> tuple[Floats, Floats]:
 
 
 def rarities(tables: Tables, found: Floats) -> Floats:
-    """Rarity (S, F, n) of features (S, F, n), looked up; 0 where a feature is missing."""
-    if not len(found):
-        return np.zeros_like(found)
+    """Rarity (S, F, n) of features (S, F, n); 0 where a feature is missing."""
+    return tables.bend.own(*looked_up(tables, found)) if len(found) else np.zeros_like(found)
+
+
+def looked_up(tables: Tables, found: Floats) -> tuple[Floats, Floats]:
+    """Rarity (S, F, n) of features (S, F, n) by the curves, NaN where one is missing, and distance from the middle."""
     curves = Curves.drawn(tables.curves)
     z = (found - tables.centre[:, :, None]) / tables.scale[:, :, None]
     above = np.count_nonzero(curves.at[:, :, None, :] <= z[..., None], axis=3)
@@ -159,5 +192,4 @@ def rarities(tables: Tables, found: Floats) -> Floats:
     share = np.clip((z - x0) / np.where(x1 > x0, x1 - x0, 1.0), 0.0, 1.0)
     middle = (curves.at[:, :, :1] + curves.at[:, :, -1:]) / 2
     reach = np.clip(np.abs(z - middle) / (curves.at[:, :, -1:] - middle), 1.0, FARTHEST)
-    rarity = y0 + share * (y1 - y0) + curves.slope[:, :, None] * np.log2(reach)
-    return np.nan_to_num(tables.stretch[:, :, None] * rarity)
+    return y0 + share * (y1 - y0) + curves.slope[:, :, None] * np.log2(reach), np.abs(z)
