@@ -127,6 +127,11 @@ def test_constant_absent_and_young_siblings_are_no_trouble(values: Floats, setti
     assert np.isfinite(score(models, values, END, settings, 1).score[models.fitted]).all()
 
 
+def test_a_group_in_which_none_teaches_is_not_fitted() -> None:
+    siblings = Siblings(np.array([0, 0, 1]), np.array([True, True, False]))
+    assert fit(pods(3), END, seeds(3), SETTINGS, siblings).fitted.tolist() == [True, True, False]
+
+
 def test_those_with_the_longest_past_teach_then_those_with_the_lowest_seed() -> None:
     values = np.zeros((TEACHERS + 4, 10))
     values[-1, :4] = np.nan
