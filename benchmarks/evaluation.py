@@ -1,16 +1,17 @@
 """What fits, scores, evaluations and the memory of one query cost, beside scikit-learn in the same process.
 
-    python -m benchmarks.evaluation [SERIES...] [--runs=N] [--plot=FILE]
+    python -m benchmarks.evaluation [SERIES...] [--scope=S] [--runs=N] [--plot=FILE]
 
 A week of 5-minute steps per series, with the lookback full. An evaluation goes from the bytes of Prometheus' answer
 with one new step to the published snapshot; `scoring` is the part that scikit-learn's `score_samples` would do. All
-times are CPU seconds of this process, medians. One bundle of series is fitted, and its models serve all the others: the
-time of scoring does not depend on what is in a model. The yardsticks are one `fit` and one `score_samples` of
-scikit-learn's IsolationForest, multiplied by the number of series. `--plot` draws what an evaluation costs over the
-number of series.
+times are CPU seconds of this process, medians. One bundle of series is fitted, and copies of its models serve all the
+others: the time of scoring does not depend on what is in a model. With `--scope=group` series stand in groups of 100.
+The yardsticks are one `fit` and one `score_samples` of scikit-learn's IsolationForest, multiplied by the number of
+series. `--plot` draws what an evaluation costs over the number of series.
 """
 
 import argparse
+import copy
 import gc
 import json
 import logging
@@ -40,7 +41,14 @@ from sidecar.prometheus.frame import Frame
 from sidecar.prometheus.source import LabelValues, RangeResult
 
 STEP, NOW, SHAPES = 300, 1_700_000_100, 64
-QUERY = QueryConfig.model_validate({"name": "cpu", "expr": "cpu", "max_series": 100_000, "fit_window": "7d"})
+GROUP = 100
+
+
+def query(scope: str) -> QueryConfig:
+    """The query whose series are evaluated."""
+    return QueryConfig.model_validate(
+        {"name": "cpu", "expr": "cpu", "max_series": 100_000, "fit_window": "7d", "scope": scope, "group_by": ["group"]}
+    )
 
 
 HEAD = (
@@ -53,7 +61,9 @@ class Noise:
     """Daily shapes with noise, the same at each asking; the newest steps come as Prometheus' JSON."""
 
     def __init__(self, series: int) -> None:
-        self.labels = tuple(sorted((("instance", f"host-{i:05}"), ("job", "node")) for i in range(series)))
+        self.labels = tuple(
+            sorted((("group", f"g{i // GROUP}"), ("instance", f"host-{i:05}"), ("job", "node")) for i in range(series))
+        )
         self.bodies: dict[int, bytes] = {}
 
     def query_range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
@@ -105,7 +115,12 @@ class OneBundle(Executor):
             begin = time.process_time()
             self.models = job.run()
             self.seconds = (time.process_time() - begin) / len(job.labels)
-        return self.models.take(np.arange(len(job.labels)) % len(self.models))
+        models = self.models.take(np.arange(len(job.labels)) % len(self.models))
+        return (
+            models
+            if job.siblings
+            else Models.concatenate([copy.deepcopy(models.take(np.array([i]))) for i in range(len(models))])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +137,13 @@ class Figures:
     apart: float
 
 
-def measured(series: int, runs: int) -> Figures:
+def measured(series: int, scope: str, runs: int) -> Figures:
     """Runs a warm query."""
     source, executor, board = Noise(series), OneBundle(), Board()
     before = resident()
     board.configure(["cpu"], staleness=300)
     around = Surroundings(source, executor, board, Telemetry(CollectorRegistry(), "benchmark"))
-    evaluator = Evaluator(QUERY, 0, "UTC", around)
+    evaluator = Evaluator(query(scope), 0, "UTC", around)
     for at in (NOW, NOW + 1, NOW + 2):
         evaluator.evaluate(at)
     if len(board.snapshot.results["cpu"].series.labels) != series:
@@ -156,9 +171,16 @@ def measured(series: int, runs: int) -> Figures:
         executor.seconds,
         held / series,
         values.nbytes / series,
-        sum(part.nbytes for part in models.arrays()) / series,
+        size_of(models) / series,
         float(np.abs(np.array(single) / whole[list(rows)] - 1).max()),
     )
+
+
+def size_of(models: Models) -> int:
+    """Bytes of models, each set of curves once."""
+    shared = {id(curves): curves for curves in models.tables.curves.tolist()}.values()
+    own = sum(part.nbytes for part in models.arrays())
+    return own + sum(int(curves.at.nbytes + curves.rarity.nbytes + curves.slope.nbytes) for curves in shared)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -214,13 +236,14 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("series", type=int, nargs="*", default=[10, 100, 1000, 10_000])
+    parser.add_argument("--scope", choices=["series", "group"], default="series")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     give_back_large_blocks()  # as a sidecar does
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     fit, score = yardsticks(arguments.runs)
-    found = [measured(series, arguments.runs) for series in arguments.series]
+    found = [measured(series, arguments.scope, arguments.runs) for series in arguments.series]
     print(table(found, fit, score))
     if arguments.plot:
         draw(found, score, arguments.plot)

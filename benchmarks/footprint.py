@@ -1,8 +1,9 @@
-"""What `sidecar run` needs in memory and CPU: python -m benchmarks.footprint [SERIES...] [--seconds=N].
+"""What `sidecar run` needs in memory and CPU: python -m benchmarks.footprint [SERIES...] [--scope=S] [--seconds=N].
 
-A real Prometheus holds a week of 5-minute steps per series. The sidecar starts cold, fetches and fits all of it, and
-then runs for some seconds. Printed are the highest and the last memory of its processes together (proportional set
-size), the seconds until every series had a score and the CPU that took, and the cores it uses from then on.
+A real Prometheus holds a week of 5-minute steps per series, of workloads with 100 series each. The sidecar starts cold,
+fetches and fits all of it, and then runs for some seconds. Printed are the highest and the last memory of its processes
+together (proportional set size), the latter also per series beyond those of the line before, the seconds until every
+series had a score and the CPU that took, and the cores it uses from then on.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ prometheus: {{url: "{url}"}}
 evaluation_interval: 1s
 offset: 0s
 queries:
-  - {{name: cpu, expr: cpu, max_series: 100000, fit_window: 7d}}
+  - {{name: cpu, expr: cpu, max_series: 100000, fit_window: 7d, scope: {scope}}}
 """
 
 
@@ -34,7 +36,7 @@ def week(series: int, now: int) -> Iterator[Sample]:
     times = np.arange(now - WEEK - 86_400, now + 1, STEP)
     for number in range(series):
         values = 0.4 + 0.2 * np.sin(times * 2 * np.pi / 86_400 + number) + 0.03 * rng.standard_normal(len(times))
-        labels = {"instance": f"host-{number:05}", "job": "node"}
+        labels = {"instance": f"host-{number:05}", "job": "node", "namespace": "n", "workload": f"w{number // 100}"}
         yield from ((labels, int(at), round(float(value), 5)) for at, value in zip(times, values, strict=True))
 
 
@@ -72,17 +74,39 @@ def _proportional(process: Path) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 
 
-def measure(series: int, seconds: int, directory: Path) -> str:
-    """One row of the table."""
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a number of series needs: bytes at most and at rest, seconds until all are scored, CPU seconds, cores."""
+
+    series: int
+    peak: int
+    rest: int
+    scored: float
+    cpu: float
+    cores: float
+
+    def row(self, before: "Figures | None") -> str:
+        """One row of the table."""
+        more = (self.rest - before.rest) / (self.series - before.series) / 1e3 if before else float("nan")
+        return (
+            f"{self.series:>7} {self.peak / 1e6:>9.0f} {self.rest / 1e6:>9.0f} {more:>9.1f}"
+            f" {self.scored:>9.1f} {self.cpu:>9.1f} {self.cores:>11.3f}"
+        )
+
+
+def measure(series: int, scope: str, seconds: int, directory: Path) -> Figures:
+    """Runs a sidecar."""
     now = int(time.time()) // STEP * STEP
     prometheus = PrometheusServer(directory / "prometheus", openmetrics(cpu=week(series, now)))
-    sidecar = SidecarProcess(directory / "sidecar", CONFIG.format(url=prometheus.url))
+    sidecar = SidecarProcess(directory / "sidecar", CONFIG.format(url=prometheus.url, scope=scope))
     try:
         prometheus.start()
         begin = time.perf_counter()
         sidecar.start()
         footprint = Footprint(sidecar.pid)
-        wait_until(lambda: bool(footprint.memory()) and len(sidecar.samples("anomaly_score")) == series, "scores", 600)
+        wait_until(
+            lambda: bool(footprint.memory()) and len(sidecar.samples("anomaly_score")) == series, "scores", 1_800
+        )
         scored, cpu = time.perf_counter() - begin, footprint.cpu()
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
@@ -92,19 +116,23 @@ def measure(series: int, seconds: int, directory: Path) -> str:
     finally:
         sidecar.kill()
         prometheus.kill()
-    return f"{series:>7} {footprint.highest / 1e6:>9.0f} {rest / 1e6:>9.0f} {scored:>9.1f} {cpu:>9.1f} {cores:>11.3f}"
+    return Figures(series, footprint.highest, rest, scored, cpu, cores)
 
 
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("series", nargs="*", type=int, default=[10, 100, 1_000])
+    parser.add_argument("--scope", choices=["series", "group"], default="series")
     parser.add_argument("--seconds", type=int, default=20)
     chosen = parser.parse_args()
-    print(" series   peak MB   rest MB scored, s    CPU, s       cores")
+    print(" series   peak MB   rest MB kB/series scored, s    CPU, s       cores")
+    before = None
     for series in chosen.series:
         with tempfile.TemporaryDirectory() as directory:
-            print(measure(series, chosen.seconds, Path(directory)), flush=True)
+            found = measure(series, chosen.scope, chosen.seconds, Path(directory))
+        print(found.row(before), flush=True)
+        before = found
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sidecar.config.schema import Config, QueryConfig
+from sidecar.config.vocabulary import Scope
 from sidecar.loop.evaluator import part_of
 from sidecar.loop.terms import schedule_of
 from sidecar.prometheus.client import PrometheusClient
@@ -13,14 +14,14 @@ from sidecar.prometheus.source import RangeSource
 
 MB = 1_000_000
 
-PROCESS_BYTES = 82 * MB
+PROCESS_BYTES = 88 * MB
 """Of a process without a series. This and the following: docs/explanation/performance.md, on one of its cores."""
-SAMPLE_BYTES = 8.3
-SERIES_BYTES = 18_000
-"""Beside the samples: the models, the labels and the exported text."""
+SAMPLE_BYTES = 8.1
+SERIES_BYTES = {Scope.SERIES: 12_000, Scope.GROUP: 6_000}
+"""Beside the samples: the models, of groups of ten and more, the labels and the exported text."""
 SCORE_SECONDS = 0.07e-3
 """Of one series at one step, from the answer to the metrics."""
-FIT_SECONDS = 0.05
+FIT_SECONDS = {Scope.SERIES: 0.03, Scope.GROUP: 0.0065}
 """Of one series with `USUAL_STEPS` steps."""
 USUAL_STEPS = 2_016
 
@@ -63,10 +64,10 @@ def cost_of(query: QueryConfig, timezone: str, found: int) -> Cost:
     """The cost of a query that returns so many series; those beyond `max_series` are left out."""
     schedule = schedule_of(query, timezone)
     series = min(found, query.max_series)
-    fit = FIT_SECONDS * schedule.settings.fit_steps / USUAL_STEPS
+    fit = FIT_SECONDS[query.scope] * schedule.settings.fit_steps / USUAL_STEPS
     return Cost(
         series,
-        series * (SERIES_BYTES + SAMPLE_BYTES * schedule.lookback),
+        series * (SERIES_BYTES[query.scope] + SAMPLE_BYTES * schedule.lookback),
         series * (SCORE_SECONDS / query.step + fit / query.fit_every),
         series * schedule.lookback,
         series / query.step,

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from sidecar.allocator import give_back_large_blocks
+from sidecar.allocator import give_back_freed, give_back_large_blocks
 
 HELD = """
 import sys
@@ -26,7 +26,12 @@ print(resident() - before)
 """
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="glibc alone keeps freed blocks so")
+GLIBC_ALONE = pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"), reason="glibc alone keeps freed blocks so"
+)
+
+
+@GLIBC_ALONE
 def test_freed_arrays_leave_the_process() -> None:
     def held(how: str) -> int:
         return int(subprocess.check_output([sys.executable, "-c", HELD, how]))
@@ -34,6 +39,32 @@ def test_freed_arrays_leave_the_process() -> None:
     assert held("tamed") < 5_000_000
 
 
+HEAP = """
+from pathlib import Path
+import numpy as np
+from sidecar.allocator import give_back_freed
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+before = resident()
+blocks = [np.ones(1000) for _ in range(4000)]
+pin = np.ones(1000)
+del blocks
+kept = resident() - before
+assert give_back_freed()
+print(kept, resident() - before)
+"""
+
+
+@GLIBC_ALONE
+def test_freed_memory_below_a_block_in_use_leaves_too() -> None:
+    kept, left = map(int, subprocess.check_output([sys.executable, "-c", HEAP]).split())
+    assert kept > 25_000_000
+    assert left < 5_000_000
+
+
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
     assert not give_back_large_blocks()
+    assert not give_back_freed()

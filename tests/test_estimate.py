@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sidecar.cli import main
 from sidecar.config.load import parse
 from sidecar.config.schema import QueryConfig
+from sidecar.config.vocabulary import Scope
 from sidecar.estimate import Cost, cost_of, report
 from tests.prometheus.raw_server import http, raw_server
 from tests.real.fleet import cpu, newest_step
@@ -44,6 +45,12 @@ def test_one_sample_a_step_is_fetched_and_the_lookback_at_the_start() -> None:
     cost = cost_of(QUERY, "UTC", 60)
     assert cost.samples == 1
     assert cost.first_samples > 60 * 1440
+
+
+def test_siblings_cost_less() -> None:
+    alone, siblings = (cost_of(QUERY.model_copy(update={"scope": scope}), "UTC", 100) for scope in Scope)
+    assert siblings.memory < alone.memory
+    assert siblings.cores < alone.cores
 
 
 def test_the_series_of_each_query_are_counted() -> None:

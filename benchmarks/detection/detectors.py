@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks.detection.baselines import BASELINES, answer_directory
+from benchmarks.detection.groups import answer_together
+from sidecar.config.vocabulary import Scope
 
 Detector: TypeAlias = Callable[[Path, Path], None]
 """(corpus, results): answers every CSV of the corpus in a file of the same relative path, with the columns of
@@ -22,5 +24,6 @@ def product(corpus: Path, results: Path) -> None:
 
 DETECTORS: dict[str, Detector] = {
     "sidecar": product,
+    "sidecar, groups": partial(answer_together, Scope.GROUP),
     **{name: partial(answer_directory, baseline) for name, baseline in BASELINES.items()},
 }

@@ -13,7 +13,7 @@ from sidecar.detection.alarm import Policy
 from sidecar.detection.band import band
 from sidecar.detection.missing import filled
 from sidecar.detection.schedule import NEVER, Schedule
-from sidecar.detection.watch import Verdicts, Watch, seed_of
+from sidecar.detection.watch import Verdicts, Watch, group_of
 from sidecar.loop.terms import policy_of, schedule_of
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.history import FORGET
@@ -189,7 +189,7 @@ class Tape:
         step = self.schedule.settings.step
         times = self.begin + step * np.arange(steps, dtype=np.int64)
         first = self._first_samples(times)
-        seeds = np.full(steps, seed_of(self.labels[0]), np.uint64)
+        seeds = np.full(steps, group_of(self.labels[0], self.schedule), np.uint64)
         newest = self.schedule.newest(times, first, seeds)
         in_effect = self.schedule.in_effect(times, first, seeds)
         changes = (np.diff(newest) != 0) | (np.diff(in_effect) != 0)

@@ -22,6 +22,7 @@ from sidecar.config.vocabulary import (
     Period,
     QueryName,
     Range,
+    Scope,
     Section,
     Text,
     TimeZone,
@@ -110,6 +111,10 @@ class QuerySettings(Timing):
     suppress_when: Condition | None = Field(
         default=None, examples=["changes(kube_deployment_status_observed_generation[15m]) > 0"]
     )
+    scope: Scope = Field(default=Scope.SERIES, strict=False, examples=["group"])
+    group_by: tuple[LabelName, ...] = Field(
+        default=("namespace", "workload"), strict=False, examples=["[namespace, workload]"]
+    )
     sharding: Sharding | None = Field(default=None, examples=["{by: instance, count: 3, index: 0}"])
     missing: Missing = Field(default=Missing.IGNORE, strict=False, examples=["ignore"])
 
@@ -125,6 +130,15 @@ class QueryConfig(QuerySettings):
         check_placeholder(self.expr, self.sharding.by if self.sharding else None)
         if self.suppress_when is not None:
             check_placeholder(self.suppress_when, self.sharding.by if self.sharding else None)
+        return self
+
+    @model_validator(mode="after")
+    def _groups_stay_together(self) -> Self:
+        if self.scope is Scope.GROUP and self.sharding and self.sharding.by not in self.group_by:
+            raise ValueError(
+                f"has scope: group, but sharding.by is {self.sharding.by}, which parts siblings: "
+                f"shard by one of group_by ({', '.join(self.group_by)})"
+            )
         return self
 
 

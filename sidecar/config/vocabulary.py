@@ -56,6 +56,13 @@ class Missing(StrEnum):
     FLAG = "flag"
 
 
+class Scope(StrEnum):
+    """Whose past says how rare a value is."""
+
+    SERIES = "series"
+    GROUP = "group"
+
+
 class AlarmBudget(NamedTuple):
     """An upper limit of alarms per series: so many in `per` seconds."""
 

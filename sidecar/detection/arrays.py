@@ -1,6 +1,6 @@
 """Names for the arrays that all of detection computes with."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,3 +11,5 @@ Ints: TypeAlias = NDArray[np.intp]
 Bools: TypeAlias = NDArray[np.bool_]
 Seeds: TypeAlias = NDArray[np.uint64]
 Times: TypeAlias = NDArray[np.int64]
+Objects: TypeAlias = NDArray[Any]
+"""References, one per row."""

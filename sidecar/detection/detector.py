@@ -5,6 +5,7 @@ Rarities of the features are combined and divided by the bars that the alarm bud
 is the threshold.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +17,14 @@ from sidecar.detection.expectation import fit_expectation
 from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, usual_change
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
-from sidecar.detection.tables import Tables, fit_tables, rarities
+from sidecar.detection.siblings import AT_ONCE, Siblings, bent, fit_siblings
+from sidecar.detection.tables import Tables, fit_tables, looked_up, rarities
 
 __all__ = ["Models", "Scores", "Settings", "context_steps", "fit", "score"]
 
 NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
-FIT_CELLS, SCORE_CELLS = 1 << 17, 1 << 9
+FIT_CELLS, SCORE_CELLS = 1 << 15, 1 << 9
 """Columns, of all series together, that are fitted and scored at once: it bounds the memory, and fits the cache."""
 MOST_LEARNT = 512
 """Training columns of which the middle of the scores is taken."""
@@ -81,37 +83,111 @@ class Scores(Rows):
         return Scores(*(part[..., which] for part in self.parts()))
 
 
-def fit(values: Floats, end: int, seeds: Seeds, settings: Settings) -> Models:
+@dataclass(frozen=True, slots=True)
+class Lesson(Rows):
+    """What there is to learn from the past of each series: a row per series.
+
+    Attributes:
+        basis: what the features are measured with.
+        found: (S, F, n) the features of training columns; NaN where there is nothing to learn.
+        noise: (S, F) the range of a feature below which it is noise of the arithmetic.
+        rows: (S,) buckets since the first sample.
+        enough: (S,) whether there are samples enough.
+    """
+
+    basis: Usual
+    found: Floats
+    noise: Floats
+    rows: Floats
+    enough: Bools
+
+    def models(self, tables: Tables, settings: Settings) -> Models:
+        """The models, once it is known how rare which feature is."""
+        some = self.found[:, :, :: -(-self.found.shape[2] // MOST_LEARNT)]
+        return self.models_by(tables, some, rarities(tables, some), settings)
+
+    def own_models(self, shared: Tables, settings: Settings) -> Models:
+        """The models, once it is known how rare which feature is among siblings."""
+        rarity, distance = looked_up(shared, self.found)
+        tables = bent(shared, self.found, rarity)
+        return self.models_by(tables, self.found, tables.bend.own(rarity, distance), settings)
+
+    def models_by(self, tables: Tables, some: Floats, rarity: Floats, settings: Settings) -> Models:
+        """The models, with the middle of the scores of some columns by their features and rarities (S, F, n)."""
+        scores = combination.ratio(rarity, tables.known, self.rows, settings)
+        usual = np.nan_to_num(median(np.where(any_value(some), scores, np.nan)[:, :, None])[:, 0])
+        return Models(tables, self.basis, self.rows, usual, self.enough & tables.known[:, NAMES.index("value")])
+
+
+def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Siblings | None = None) -> Models:
     """Models of the series `values` (S, W), whose last column lies at `end` (unix seconds).
 
-    `seeds` (S,) are there for detectors that draw lots; this one does not.
+    `seeds` (S,) are there for detectors that draw lots; this one does not. Without `siblings` the other series make no
+    difference to any.
     """
     if len(seeds) != len(values):
         raise ValueError(f"{len(seeds)} seeds for {len(values)} series")
+    if not len(values):
+        return Models.empty(0)
+    too_odd = combination.too_odd(settings)
+    if siblings is None:
+        lessons = (learn(block, end, settings) for block in blocks(values))
+        return Models.concatenate([one.models(fit_tables(one.found, one.noise, too_odd), settings) for one in lessons])
+    columns = siblings.columns
+    order = np.argsort(columns, kind="stable")
+    kinds = ((int(wanted), columns == wanted) for wanted in np.unique(columns))
+    parts = [fit_together(values[rows], end, siblings.take(rows), settings, wanted) for wanted, rows in kinds]
+    return Models.concatenate(parts).take(np.argsort(order))
+
+
+def fit_together(values: Floats, end: int, siblings: Siblings, settings: Settings, columns: int) -> Models:
+    """As `fit`, of series that are all learnt from by so many `columns`."""
+    lesson = learn_some(values, end, settings, columns)
+    tables = fit_siblings(lesson.found, lesson.noise, siblings, combination.too_odd(settings))
+    parts = [slice(i, i + AT_ONCE) for i in range(0, len(values), AT_ONCE)]
+    return Models.concatenate([lesson.take(part).own_models(tables.take(part), settings) for part in parts])
+
+
+def blocks(values: Floats) -> Iterator[Floats]:
+    """As many rows (S, W) at a time as are learnt from at once."""
     at_once = max(1, FIT_CELLS // max(values.shape[1], 1))
-    chunks = [fit_chunk(values[i : i + at_once], end, settings) for i in range(0, len(values), at_once)]
-    return Models.concatenate(chunks) if chunks else Models.empty(0)
+    yield from (values[i : i + at_once] for i in range(0, len(values), at_once))
 
 
-def fit_chunk(values: Floats, end: int, settings: Settings) -> Models:
-    """As `fit`, all series at once."""
+def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None) -> Lesson:
+    """What the series `values` (S, W) teach, all at once: by every bucket that ends in them, or by `some` of these."""
     panel, width = Panel.of(values, end, settings), values.shape[1]
-    at = np.arange((width - 1) % settings.bucket, width, settings.bucket)
-    age = ages(values)
+    at, age = np.arange((width - 1) % settings.bucket, width, settings.bucket), ages(values)
     learnt = np.where(with_past(at, age, width, settings), values[:, at], np.nan)
     basis = usual_of(values, panel, at, learnt)
+    if some is not None:
+        at, learnt = at[some], learnt[:, some]
     found = features(basis, panel, at, learnt)
-    tables = fit_tables(found, noise_of(values), combination.too_odd(settings))
-    rows = age / settings.bucket
-    fitted = tables.known[:, NAMES.index("value")] & well_known(values, settings)
-    return Models(tables, basis, rows, middle_score(tables, found, rows, settings), fitted)
+    return Lesson(basis, found, noise_of(values), age / settings.bucket, well_known(values, settings))
 
 
-def middle_score(tables: Tables, found: Floats, rows: Floats, settings: Settings) -> Floats:
-    """The middle (S,) of the scores of training columns, by their features (S, F, n): of some, evenly spread."""
-    some = found[:, :, :: -(-found.shape[2] // MOST_LEARNT)]
-    scores = combination.ratio(rarities(tables, some), tables.known, rows, settings)
-    return np.nan_to_num(median(np.where(any_value(some), scores, np.nan)[:, :, None])[:, 0])
+def learn_some(values: Floats, end: int, settings: Settings, columns: int) -> Lesson:
+    """What the series `values` (S, W) teach by so many columns, evenly spread over the past of each."""
+    buckets, apart = -(-values.shape[1] // settings.bucket), spacing(values, columns, settings)
+    order = np.argsort(apart, kind="stable")
+    back = np.arange(min(columns, buckets))[::-1]
+    parts = [
+        learn(block, end, settings, buckets - 1 - np.asarray(back * far, dtype=np.intp))
+        for far in np.unique(apart)
+        for block in blocks(values[apart == far])
+    ]
+    return Lesson.concatenate(parts).take(np.argsort(order))
+
+
+def spacing(values: Floats, columns: int, settings: Settings) -> Floats:
+    """How many buckets (S,) apart so many columns of the series `values` (S, W) are to span their past.
+
+    In halves of a whole window's past, so that few series have a spacing of their own and are learnt from apart.
+    """
+    age, width = ages(values), np.array(values.shape[1])
+    whole, past = width - skipped(width, settings), age - skipped(age, settings)
+    halvings = np.ceil(np.log2(whole / np.maximum(past, 1)))
+    return np.asarray(np.maximum(whole / 2**halvings / settings.bucket / columns, 1.0))
 
 
 def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats) -> Usual:
@@ -145,8 +221,12 @@ def with_past(at: Ints, age: Ints, width: int, settings: Settings) -> Bools:
 
     Before, features look back on less than they will, and would teach a wider normal.
     """
-    skipped = np.minimum(age // 4, settings.days_back * settings.day_steps)
-    return np.asarray(at >= (width - age + skipped)[:, None])
+    return np.asarray(at >= (width - age + skipped(age, settings))[:, None])
+
+
+def skipped(age: Ints, settings: Settings) -> Ints:
+    """Columns at the beginning of a series that are not learnt from."""
+    return np.asarray(np.minimum(age // 4, settings.days_back * settings.day_steps))
 
 
 def ordinary_spread(values: Floats) -> Floats:

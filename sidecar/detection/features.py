@@ -50,6 +50,8 @@ relative_jump: that distance over the mean change from column to column before.
 """
 LOGARITHMIC = ("spread", "restlessness", "roughness")
 RELATIVE = ("residual", "innovation", "short_residual", "long_residual", "relative_jump")
+DISTANCES = ("nearest", "nearest_spread")
+"""Those that are never below 0."""
 LEAST_SPREAD, LEAST_JUMP = 1e-3, 0.02
 """Where logarithms of a spread begin, and the least yardstick of a jump, as shares of the series' own spread."""
 LEAST_RESTLESSNESS, FARTHEST = 1e-3, 1e9

@@ -29,10 +29,16 @@ class Schedule:
     where that takes a while, and every replica changes over at the same step. An old series has an instant every
     `fit_every`. A young one has more, each time its history has doubled, the first so that it is scored from
     `min_history` on.
+
+    Attributes:
+        settings: the query's.
+        fit_every: how often an old series is fitted.
+        group_by: labels whose values siblings have in common, which are fitted together; None where there are none.
     """
 
     settings: Settings
     fit_every: int
+    group_by: tuple[str, ...] | None = None
 
     @property
     def lead(self) -> int:
@@ -70,7 +76,7 @@ class Schedule:
         Args:
             at: unix seconds, one time for all series, or shape (series,).
             first: shape (series,), time of the first sample within the lookback; NEVER where it is older.
-            seeds: shape (series,), decides the group of a series.
+            seeds: shape (series,), decides the turn of a series; siblings have the same.
 
         Returns:
             int64 of shape (series,), unix seconds; NEVER where the series is too young.

@@ -3,12 +3,14 @@
 A forest over one feature has a path length that is a smooth function of the value, so a few dozen points of it do.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sidecar.detection import calibration, forest
-from sidecar.detection.arrays import Bools, Floats, Singles
+from sidecar.detection.arrays import Bools, Floats, Objects, Singles
+from sidecar.detection.columns import TINY
 from sidecar.detection.rows import Rows
 
 GROUPS = 64
@@ -25,35 +27,92 @@ PEELS, PEEL_SHARE = 2, 0.1
 """How often values that are too odd are left out of a fit, and what share of them at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tables(Rows):
-    """The rarity of the values of each feature of each series.
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """The rarity of the values of each feature, of one series or of all siblings of a group.
 
     Attributes:
-        at: (S, F, K) ascending values of a feature, in units of `scale` from `centre`; single precision does.
-        rarity: (S, F, K) -log10 of the share of ordinary columns that are as unusual.
-        slope: (S, F) growth of rarity beyond both ends, per doubling of the distance.
-        centre: (S, F).
-        scale: (S, F).
+        at: (F, K) ascending values of a feature, in the unit of those who have the curves; single precision does.
+        rarity: (F, K) -log10 of the share of ordinary columns that are as unusual.
+        slope: (F,) growth of rarity beyond both ends, per doubling of the distance.
     """
 
     at: Singles
     rarity: Singles
     slope: Floats
+
+    @classmethod
+    def flat(cls, features: int) -> "Curves":
+        """Nothing is rare."""
+        at = np.tile(np.linspace(-1, 1, KNOTS, dtype=np.float32), (features, 1))
+        return cls(at, np.zeros_like(at), np.zeros(features))
+
+    @classmethod
+    def drawn(cls, curves: Objects) -> "Curves":
+        """Those of some rows as arrays with a leading axis of rows."""
+        return cls(*(np.stack([getattr(one, name) for one in curves]) for name in cls.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Bend(Rows):
+    """How a series' own rarities follow from those that its curves say; (S, F) each.
+
+    Attributes:
+        below: by what they are multiplied up to `turn`.
+        turn: the rarity at which the series' own tail begins.
+        beyond: by what they are multiplied from there on.
+        most: the most that a rarity can be, per unit of distance from where the curve counts from.
+    """
+
+    below: Singles
+    turn: Singles
+    beyond: Singles
+    most: Singles
+
+    @classmethod
+    def none(cls, shape: tuple[int, ...]) -> "Bend":
+        """What the curves say stands."""
+        one, never = np.ones(shape, dtype=np.float32), np.full(shape, np.inf, dtype=np.float32)
+        return cls(one, never, one.copy(), never.copy())
+
+    def own(self, rarity: Floats, distance: Floats) -> Floats:
+        """The own rarities (S, F, n) of those by the curves; 0 where one is missing."""
+        below, turn, beyond, most = (part[:, :, None] for part in self.parts())
+        bent = below * np.minimum(rarity, turn) + beyond * np.maximum(rarity - turn, 0.0)
+        return np.asarray(np.nan_to_num(np.minimum(bent, most * np.maximum(distance, TINY))))
+
+
+@dataclass(frozen=True, slots=True)
+class Tables(Rows):
+    """The rarity of the values of each feature of each series.
+
+    Attributes:
+        curves: (S,) the `Curves` of each series; siblings have the same.
+        known: (S, F) whether there was enough to learn a feature from.
+        centre: (S, F) where a feature's curve begins to count from.
+        scale: (S, F) the unit of its `at`.
+        bend: what a series makes of the rarities that its curves say.
+    """
+
+    curves: Objects
+    known: Bools
     centre: Floats
     scale: Floats
+    bend: Bend
 
     @classmethod
     def empty(cls, rows: int, features: int) -> "Tables":
-        """Of series that were never fitted: nothing is rare."""
+        """Of series that were never fitted."""
         each = np.zeros((rows, features))
-        at = np.zeros((rows, features, KNOTS), np.float32) + np.linspace(-1, 1, KNOTS, dtype=np.float32)
-        return cls(at, np.zeros_like(at), each, each.copy(), each + 1)
+        curves = references([Curves.flat(features)])[np.zeros(rows, dtype=np.intp)]
+        return cls(curves, each > 0, each, each + 1, Bend.none(each.shape))
 
-    @property
-    def known(self) -> Bools:
-        """(S, F): whether there was enough to learn a feature from."""
-        return np.asarray(self.rarity.max(axis=2) > 0)
+
+def references(curves: Sequence[Curves]) -> Objects:
+    """Curves as an array of references."""
+    found = np.empty(len(curves), dtype=object)
+    found[:] = curves
+    return found
 
 
 def fit_tables(found: Floats, noise: Floats, too_odd: float) -> Tables:
@@ -74,21 +133,30 @@ def fit_tables(found: Floats, noise: Floats, too_odd: float) -> Tables:
     at = np.concatenate([sample.at[:, :1] - ends[::-1], sample.at, sample.at[:, -1:] + ends], axis=1)
     rarity = np.minimum(rarity, believable(at * sample.scale[:, None], quartile_width(found).reshape(s * f)))
     enough = count >= LEAST_ROWS
+    singles = np.where(enough[:, None], rarity, 0.0).reshape(s, f, KNOTS).astype(np.float32)
+    slope = np.where(enough, slope, 0.0).reshape(s, f)
+    rows = zip(at.reshape(s, f, KNOTS).astype(np.float32), singles, slope, strict=True)
     return Tables(
-        at=at.reshape(s, f, KNOTS).astype(np.float32),
-        rarity=np.where(enough[:, None], rarity, 0.0).reshape(s, f, KNOTS).astype(np.float32),
-        slope=np.where(enough, slope, 0.0).reshape(s, f),
+        curves=references([Curves(where.copy(), rare.copy(), beyond.copy()) for where, rare, beyond in rows]),
+        known=singles.max(axis=2) > 0,
         centre=sample.centre.reshape(s, f),
         scale=sample.scale.reshape(s, f),
+        bend=Bend.none((s, f)),
     )
 
 
 def quartile_width(found: Floats) -> Floats:
     """Half the distance (S, F) of the quartiles of features (S, F, N)."""
+    low, high = quantiles(found, 1 / 4, 3 / 4)
+    return (high - low) / 2
+
+
+def quantiles(found: Floats, *shares: float) -> list[Floats]:
+    """The values (S, F) below which such shares of the features (S, F, N; NaN: absent) lie; 0 where there are none."""
     ordered = np.sort(found, axis=2)
-    count = np.count_nonzero(~np.isnan(found), axis=2)[:, :, None]
-    low, high = (np.take_along_axis(ordered, np.maximum(count - 1, 0) * part // 4, axis=2) for part in (1, 3))
-    return np.nan_to_num((high - low)[:, :, 0]) / 2
+    last = np.maximum(np.count_nonzero(~np.isnan(found), axis=2) - 1, 0)[:, :, None]
+    places = [np.asarray(last * share, dtype=np.intp) for share in shares]
+    return [np.nan_to_num(np.take_along_axis(ordered, place, axis=2)[:, :, 0]) for place in places]
 
 
 def believable(distance: Floats, width: Floats) -> Floats:
@@ -109,13 +177,19 @@ def calibrated(sample: forest.Sample) -> tuple[Floats, Floats]:
 
 
 def rarities(tables: Tables, found: Floats) -> Floats:
-    """Rarity (S, F, n) of features (S, F, n), looked up; 0 where a feature is missing."""
+    """Rarity (S, F, n) of features (S, F, n); 0 where a feature is missing."""
+    return tables.bend.own(*looked_up(tables, found)) if len(found) else np.zeros_like(found)
+
+
+def looked_up(tables: Tables, found: Floats) -> tuple[Floats, Floats]:
+    """Rarity (S, F, n) of features (S, F, n) by the curves, NaN where one is missing, and distance from the middle."""
+    curves = Curves.drawn(tables.curves)
     z = (found - tables.centre[:, :, None]) / tables.scale[:, :, None]
-    above = np.count_nonzero(tables.at[:, :, None, :] <= z[..., None], axis=3)
+    above = np.count_nonzero(curves.at[:, :, None, :] <= z[..., None], axis=3)
     left = np.clip(above - 1, 0, KNOTS - 2)
-    x0, x1 = (np.take_along_axis(tables.at, left + i, axis=2) for i in (0, 1))
-    y0, y1 = (np.take_along_axis(tables.rarity, left + i, axis=2) for i in (0, 1))
+    x0, x1 = (np.take_along_axis(curves.at, left + i, axis=2) for i in (0, 1))
+    y0, y1 = (np.take_along_axis(curves.rarity, left + i, axis=2) for i in (0, 1))
     share = np.clip((z - x0) / np.where(x1 > x0, x1 - x0, 1.0), 0.0, 1.0)
-    middle = (tables.at[:, :, :1] + tables.at[:, :, -1:]) / 2
-    reach = np.clip(np.abs(z - middle) / (tables.at[:, :, -1:] - middle), 1.0, FARTHEST)
-    return np.nan_to_num(y0 + share * (y1 - y0) + tables.slope[:, :, None] * np.log2(reach))
+    middle = (curves.at[:, :, :1] + curves.at[:, :, -1:]) / 2
+    reach = np.clip(np.abs(z - middle) / (curves.at[:, :, -1:] - middle), 1.0, FARTHEST)
+    return y0 + share * (y1 - y0) + curves.slope[:, :, None] * np.log2(reach), np.abs(z)

@@ -1,5 +1,6 @@
 """The series of one query under watch: which models they have, which are due, what their newest steps mean."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -13,6 +14,7 @@ from sidecar.detection.detector import Models, Scores, fit, score
 from sidecar.detection.rows import Rows
 from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.detection.settings import Settings
+from sidecar.detection.siblings import Siblings, teachers
 from sidecar.prometheus.frame import Frame, LabelSet
 
 BLOCK_STEPS = 16_384
@@ -32,9 +34,10 @@ class FitJob:
     Attributes:
         labels: the series.
         instant: time of the last column, unix seconds.
-        values: shape (series, steps), the fit window.
-        seeds: shape (series,).
+        values: shape (rows, steps), the fit window of the series and, behind them, of siblings that only teach.
+        seeds: shape (rows,).
         settings: the query's.
+        siblings: which rows belong together; None where each stands for itself.
     """
 
     labels: tuple[LabelSet, ...]
@@ -42,10 +45,27 @@ class FitJob:
     values: NDArray[np.float64]
     seeds: NDArray[np.uint64]
     settings: Settings
+    siblings: Siblings | None = None
 
     def run(self) -> Models:
         """Fits the models, a row per series."""
-        return fit(self.values, self.instant, self.seeds, self.settings)
+        models = fit(self.values, self.instant, self.seeds, self.settings, self.siblings)
+        return models.take(slice(len(self.labels)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """Models that wait for their time to come into use.
+
+    Attributes:
+        labels: the series.
+        instant: the fit instant, unix seconds.
+        models: a row per series.
+    """
+
+    labels: tuple[LabelSet, ...]
+    instant: int
+    models: Models
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +108,13 @@ def seed_of(labels: LabelSet) -> int:
     return int.from_bytes(blake2b(repr(labels).encode(), digest_size=8).digest(), "big")
 
 
+def group_of(labels: LabelSet, schedule: Schedule) -> int:
+    """The group of a series: that of all that have the same values of the labels to group by; or its own."""
+    if schedule.group_by is None:
+        return seed_of(labels)
+    return seed_of(tuple((name, value) for name, value in labels if name in schedule.group_by and value))
+
+
 def first_samples(frame: Frame) -> NDArray[np.int64]:
     """Time of the first sample of each series; `NEVER` where it stands in the first column, so may well be older."""
     known = ~np.isnan(frame.values)
@@ -111,6 +138,7 @@ class Watched(Rows):
 
     Attributes:
         seeds: uint64.
+        groups: uint64, the same for siblings; decides when a series is fitted.
         asked: int64, the last fit instant that was asked for.
         instant: int64, the fit instant of the model in use.
         models: the models in use.
@@ -123,6 +151,7 @@ class Watched(Rows):
     """
 
     seeds: NDArray[np.uint64]
+    groups: NDArray[np.uint64]
     asked: NDArray[np.int64]
     instant: NDArray[np.int64]
     models: Models
@@ -134,15 +163,16 @@ class Watched(Rows):
     bounded: NDArray[np.int64]
 
     @classmethod
-    def new(cls, labels: tuple[LabelSet, ...], policy: Policy) -> "Watched":
+    def new(cls, labels: tuple[LabelSet, ...], schedule: Schedule, policy: Policy) -> "Watched":
         """Series that have nothing yet."""
         n = len(labels)
         seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
+        groups = np.fromiter((group_of(label_set, schedule) for label_set in labels), np.uint64, n)
         asked, instant, bounded = np.full((3, n), NEVER)
         failed, flagged = np.zeros((2, n), bool)
         lower, upper = np.full((2, n), np.nan)
         alarms = Alarms.idle(n, policy)
-        return cls(seeds, asked, instant, Models.empty(n), failed, alarms, flagged, lower, upper, bounded)
+        return cls(seeds, groups, asked, instant, Models.empty(n), failed, alarms, flagged, lower, upper, bounded)
 
 
 class Watch:
@@ -157,8 +187,8 @@ class Watch:
         self.settings = schedule.settings
         self.policy = policy
         self.labels: tuple[LabelSet, ...] = ()
-        self.series = Watched.new((), policy)
-        self.fresh: list[tuple[FitJob, Models]] = []
+        self.series = Watched.new((), schedule, policy)
+        self.fresh: list[Fitted] = []
         self.scored_until: int = NEVER
         self.verdicts: Verdicts | None = None
         self.adopted: NDArray[np.intp] = np.empty(0, np.intp)
@@ -169,33 +199,39 @@ class Watch:
         if frame.labels is self.labels:
             return
         stay, of = places(frame.labels, self.labels)
-        series = Watched.new(frame.labels, self.policy)
+        series = Watched.new(frame.labels, self.schedule, self.policy)
         series.put(stay, self.series.take(of))
         self.labels, self.series, self.verdicts = frame.labels, series, None
 
     def due(self, frame: Frame) -> list[FitJob]:
         """The fits to be done now, each asked for once; `install` or `abandon` answers them."""
         first = first_samples(frame)
-        in_effect = self.schedule.in_effect(frame.end, first, self.series.seeds)
-        newest = self.schedule.newest(frame.end, first, self.series.seeds)
+        in_effect = self.schedule.in_effect(frame.end, first, self.series.groups)
+        newest = self.schedule.newest(frame.end, first, self.series.groups)
         wanted = np.where(self.series.asked < in_effect, in_effect, newest)
         due = wanted > self.series.asked
         self.series.asked[due] = wanted[due]
-        return [
-            self._job(frame, int(instant), rows[i : i + JOB_SERIES])
-            for instant in np.unique(wanted[due])
-            for rows in [np.flatnonzero(due & (wanted == instant))]
-            for i in range(0, len(rows), JOB_SERIES)
-        ]
+        instants = np.unique(wanted[due]).tolist()
+        return [job for instant in instants for job in self._jobs(frame, instant, due & (wanted == instant))]
 
-    def _job(self, frame: Frame, instant: int, rows: NDArray[np.intp]) -> FitJob:
+    def _jobs(self, frame: Frame, instant: int, due: Bools) -> Iterator[FitJob]:
+        """The fits of the rows that are due at an instant; siblings follow each other."""
         stop = max((instant - frame.start) // frame.step + 1, 0)
-        values = frame.values[rows, max(stop - self.settings.fit_steps, 0) : stop]
-        return FitJob(tuple(frame.labels[row] for row in rows), instant, values, self.series.seeds[rows], self.settings)
+        values = frame.values[:, max(stop - self.settings.fit_steps, 0) : stop]
+        groups, alone = self.series.groups, self.schedule.group_by is None
+        teaches = due if alone else teachers(groups, self.series.seeds, values, self.settings.min_steps)
+        rows = np.flatnonzero(due)
+        rows = rows[np.argsort(groups[rows], kind="stable")]
+        for fitted in (rows[i : i + JOB_SERIES] for i in range(0, len(rows), JOB_SERIES)):
+            others = np.setdiff1d(np.flatnonzero(teaches & np.isin(groups, groups[fitted])), fitted)
+            whole = np.concatenate([fitted, others])
+            siblings = None if alone else Siblings.of(groups[whole], teaches[whole])
+            labels = tuple(frame.labels[row] for row in fitted)
+            yield FitJob(labels, instant, values[whole], self.series.seeds[whole], self.settings, siblings)
 
     def install(self, job: FitJob, models: Models) -> None:
         """Takes the models of a job; they come into use when their time has come."""
-        self.fresh.append((job, models))
+        self.fresh.append(Fitted(job.labels, job.instant, models))
 
     def abandon(self, job: FitJob) -> None:
         """Forgets that a job was asked for, so that it is due again; the old models serve on."""
@@ -205,7 +241,7 @@ class Watch:
 
     def has_news(self, frame: Frame) -> bool:
         """Whether a step is new in the frame or a model comes into use."""
-        in_effect = any(job.instant + self.schedule.lead <= frame.end for job, _ in self.fresh)
+        in_effect = any(fitted.instant + self.schedule.lead <= frame.end for fitted in self.fresh)
         return in_effect or self._new_steps(frame) > 0
 
     def advance(self, frame: Frame, suppressed: Bools | None = None) -> Verdicts:
@@ -253,15 +289,15 @@ class Watch:
     def _change_models(self, at: int) -> NDArray[np.bool_]:
         changed = np.zeros(len(self.labels), bool)
         waiting = []
-        for job, models in self.fresh:
-            if job.instant + self.schedule.lead > at:
-                waiting.append((job, models))
+        for fitted in self.fresh:
+            if fitted.instant + self.schedule.lead > at:
+                waiting.append(fitted)
                 continue
-            rows, of = places(self.labels, job.labels)
-            newer = self.series.instant[rows] < job.instant
+            rows, of = places(self.labels, fitted.labels)
+            newer = self.series.instant[rows] < fitted.instant
             rows, of = rows[newer], of[newer]
-            self.series.models.put(rows, models.take(of))
-            self.series.instant[rows] = job.instant
+            self.series.models.put(rows, fitted.models.take(of))
+            self.series.instant[rows] = fitted.instant
             self.series.failed[rows] = False
             self.series.bounded[rows] = NEVER
             changed[rows] = True

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from sidecar.prometheus.frame import LabelSet
+from sidecar.prometheus.frame import LabelSet, sharing
 
 ANOMALY_NAME = "anomaly_name"
 
@@ -61,8 +61,10 @@ class Exporter:
         """
         if sources != self._sources:
             known = dict(zip(self._sources, self._exported, strict=True))
+            pairs = {pair: pair for source in sources for pair in source}
             labels = tuple(
-                known.get(source) or exported(source, self._anomaly_name, self._query_labels) for source in sources
+                known.get(source) or sharing(exported(source, self._anomaly_name, self._query_labels), pairs)
+                for source in sources
             )
             _refuse_duplicates(labels, self._anomaly_name)
             self._sources, self._exported = sources, labels

@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from sidecar.allocator import give_back_freed
 from sidecar.config.promql import PLACEHOLDER
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.account import Account, accounts
@@ -124,6 +125,7 @@ class Evaluator:
             if not self._closed:
                 self._board.publish(result)
                 self._published = result
+        give_back_freed()
         self._telemetry.evaluation_duration_seconds.labels(self.name).observe(time.perf_counter() - started)
 
     def case(self, labels: LabelSet) -> Case | None:

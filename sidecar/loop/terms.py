@@ -3,7 +3,7 @@
 import math
 
 from sidecar.config.schema import QueryConfig
-from sidecar.config.vocabulary import Missing
+from sidecar.config.vocabulary import Missing, Scope
 from sidecar.detection.alarm import Policy
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings
@@ -18,7 +18,7 @@ def schedule_of(query: QueryConfig, timezone: str) -> Schedule:
         timezone=timezone,
         alarm_budget=query.alarm_budget.per_second,
     )
-    return Schedule(settings, query.fit_every)
+    return Schedule(settings, query.fit_every, query.group_by if query.scope is Scope.GROUP else None)
 
 
 def policy_of(query: QueryConfig) -> Policy:

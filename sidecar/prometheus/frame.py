@@ -1,5 +1,6 @@
 """The one shape of data in the project: the samples of a query as a matrix of series x steps."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,6 +10,14 @@ from numpy.typing import NDArray
 
 LabelSet: TypeAlias = tuple[tuple[str, str], ...]
 """The labels of a series as (name, value) pairs, sorted by name: hashable, and equal when the series are."""
+
+
+def sharing(labels: LabelSet, pairs: dict[tuple[str, str], tuple[str, str]]) -> LabelSet:
+    """The label set, made of the `pairs` of others where it has the same, and known to them from now on.
+
+    Many series have the same namespace.
+    """
+    return tuple(pairs.setdefault((name, value), (sys.intern(name), value)) for name, value in labels)
 
 
 @dataclass(frozen=True, slots=True)

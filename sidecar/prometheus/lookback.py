@@ -1,19 +1,18 @@
 """The newest steps of a set of series in one buffer, which moves on without being copied for every step."""
 
-import sys
 from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.frame import Frame, LabelSet, sharing
 
 Number = TypeVar("Number", np.float64, np.int64)
 
 DTYPE = np.float64
 _BLOCK = 64  # rows or columns moved at once: no second matrix is ever held
-_SLACK = 32  # one column in so many is room to move on
+_SLACK = 128  # one column in so many is room to move on
 
 
 class Lookback:
@@ -72,8 +71,9 @@ class Lookback:
         self.seen = np.where(new, self.start - self.step, _taken(self.seen, rows))
         self.counts = np.where(new, 0, _taken(self.counts, rows))
         known = self.labels
+        pairs = {pair: pair for label_set in known for pair in label_set}
         self.labels = tuple(
-            _interned(label_set) if row < 0 else known[row]
+            sharing(label_set, pairs) if row < 0 else known[row]
             for label_set, row in zip(labels, rows.tolist(), strict=True)
         )
         self._row_of = {label_set: row for row, label_set in enumerate(self.labels)}
@@ -142,8 +142,3 @@ def _taken(values: NDArray[Number], rows: NDArray[np.int64]) -> NDArray[Number]:
     if len(values) == 0:
         return np.empty((len(rows), *values.shape[1:]), values.dtype)
     return values[rows]
-
-
-def _interned(labels: LabelSet) -> LabelSet:
-    """Share the texts of labels: many series have the same namespace."""
-    return tuple((sys.intern(name), sys.intern(value)) for name, value in labels)

@@ -59,6 +59,8 @@ def written(field: FieldInfo, kind: str) -> str:
         return "`{}`" if kind == "mapping" else GROWING[field.default_factory.__name__]
     if default is None:
         return "none"
+    if kind == "list of label names":
+        return f"`[{', '.join(default)}]`"
     if kind == "duration":
         return f"`{format_duration(default)}`"
     text = (

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from sidecar.config.schema import WARM_UP_STEPS, Alarm, MinDeviation, QueryConfig, Sharding
-from sidecar.config.vocabulary import Missing
+from sidecar.config.vocabulary import Missing, Scope
 from sidecar.execution.local import LocalExecutor
 from sidecar.export.board import Board
 from sidecar.export.snapshot import QueryResult, State
@@ -386,3 +386,19 @@ def test_a_query_that_is_not_split_is_evaluated_by_one_shard() -> None:
     for bench in benches:
         bench.evaluate(NOW)
     assert sorted(len(bench.source.asked) > 0 for bench in benches) == [False, False, True]
+
+
+def test_siblings_share_what_is_rare_and_the_one_that_goes_wrong_is_flagged() -> None:
+    samples = {host(name): noise(seed) for seed, name in enumerate("abcd")}
+    bench = warm(samples, scope=Scope.GROUP, group_by=("job",))
+    curves = bench.evaluator._watch.series.models.tables.curves.tolist()
+    assert {id(one) for one in curves} == {id(curves[0])}
+    for name in "abcd":
+        samples[host(name)][NOW + STEP] = 9.0 if name == "c" else 0.3
+    assert gauge(bench.evaluate(NOW + STEP), "anomaly_flag") == {"a": 0, "b": 0, "c": 1, "d": 0}
+
+
+def test_a_series_by_itself_is_no_sibling_of_another() -> None:
+    bench = warm({host(name): noise(seed) for seed, name in enumerate("ab")}, group_by=("job",))
+    one, other = bench.evaluator._watch.series.models.tables.curves.tolist()
+    assert one is not other
