@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sidecar.detection.settings import Settings
+from sidecar.detection.tables import Curves
 from sidecar.detection.watch import FitJob
 from sidecar.execution.choice import ExecutorError, lasting_executor
 from sidecar.execution.local import LocalExecutor
@@ -39,7 +40,10 @@ def job(seed: int) -> FitJob:
 
 def models(executor: Executor) -> list[np.ndarray]:
     fits = [executor.submit(run, [job(seed), job(seed + 10)]) for seed in range(3)]
-    return [part for fit in fits for model in fit.result(60) for part in model.arrays()]
+    found = [model for fit in fits for model in fit.result(60)]
+    drawn = [Curves.drawn(model.tables.curves) for model in found]
+    plain = [part for model in found for part in model.arrays() if part is not model.tables.curves]
+    return [*plain, *(part for curves in drawn for part in (curves.at, curves.rarity, curves.slope))]
 
 
 def test_fits_have_the_same_results_as_in_process(on_dask: Executor) -> None:
