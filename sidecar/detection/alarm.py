@@ -55,6 +55,9 @@ class Reason(IntEnum):
 class Policy:
     """When a score becomes an alarm; times in seconds of sample time.
 
+    Without scores an alarm goes on for as long as a peak is remembered, or the incident could not raise it again: but
+    not where a series that vanished has a flag of its own.
+
     Attributes:
         confirm: (M, N): of the last N scores, M must reach 1.
         exit: the alarm goes on at scores from here on.
@@ -76,6 +79,11 @@ class Policy:
     min_relative_deviation: float = 0.0
     valid_range: tuple[float, float] = (-np.inf, np.inf)
     flag_vanished: bool = False
+
+    @property
+    def unscored(self) -> int:
+        """How long an alarm goes on after the last score."""
+        return self.hold if self.flag_vanished else max(self.hold, self.rearm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +238,8 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     confirmed = np.minimum(now, np.sort(recent, axis=1)[:, -policy.confirm[0]])
     on = alarms.firing
     active = np.where(on & (counted >= policy.exit), time, alarms.active)
-    going_on = on & (time - active <= policy.hold)
+    unknown = ~heights.scored[:, i] & (time - alarms.scored <= policy.unscored)  # a gap is no recovery
+    going_on = on & ((time - active <= policy.hold) | unknown)
     expired = time - alarms.peaked > policy.rearm
     peak, second = np.where(expired, alarms.second, alarms.peak), np.where(expired, 0.0, alarms.second)
     peaked = np.where(expired, time, alarms.peaked)

@@ -39,6 +39,14 @@ def test_fires_at_one_and_recovers_after_the_hold() -> None:
     assert outcome.since[0].tolist() == [-1, *[2 * STEP] * 4, -1, -1]
 
 
+def test_a_gap_does_not_end_an_alarm_but_what_comes_after_it_does() -> None:
+    policy = Policy(hold=0, rearm=4 * HOUR)
+    assert flags(play([1.5, NAN, NAN, 1.2, 0.5], policy)) == [1, 1, 1, 1, 0]
+    assert flags(play([1.5, NAN, NAN, 0.5, 1.2], policy)) == [1, 1, 1, 0, 0]
+    assert flags(play([1.5, *[NAN] * 6], policy)) == [1, 1, 1, 1, 1, 0, 0]
+    assert flags(play([1.5, NAN, NAN, NAN], replace(policy, hold=HOUR, flag_vanished=True)))[3] == 0
+
+
 def test_an_alarm_after_an_alarm_must_exceed_its_peak_until_that_is_old() -> None:
     policy = Policy(hold=HOUR, rearm=6 * HOUR)
     soon = play([2.0, 0.1, 0.1, 0.1, 1.5, 0.1, 2.5], policy)

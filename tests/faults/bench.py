@@ -24,7 +24,7 @@ NOW = 1_700_000_100
 STALENESS = 300
 HOSTS = ("a", "b", "c", "d")
 QUERY = QueryConfig.model_validate(
-    {"name": "cpu", "expr": "cpu", "step": "5m", "fit_window": "2d", "fit_every": "6h", "min_history": "4h"}
+    {"name": "cpu", "expr": "cpu", "step": "5m", "fit_window": "2d", "fit_every": "1d", "min_history": "4h"}
 )
 
 SERIES = "anomaly_sidecar_series"
