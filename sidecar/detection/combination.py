@@ -43,7 +43,7 @@ PARTS = {
     "magnitude": Part(("value", "residual", "innovation"), 1.8, 0.55, unanimous=True),
     "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.5, 0.15, rows=600, days=7),
     "departure": Part(("short_residual", "long_residual", "drift"), 2.35, rows=600, days=7),
-    "texture": Part(("spread", "roughness"), 2.45, rows=400),
+    "texture": Part(("spread", "roughness"), 2.7, 0.1, rows=400),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.5, 0.25),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?
