@@ -1,13 +1,13 @@
 """What fits, scores, evaluations and the memory of one query cost, beside scikit-learn in the same process.
 
-    python -m benchmarks.evaluation [SERIES...] [--scope=S] [--runs=N] [--plot=FILE]
+    python -m benchmarks.evaluation [SERIES...] [--scope=S] [--siblings=N] [--runs=N] [--plot=FILE]
 
 A week of 5-minute steps per series, with the lookback full. An evaluation goes from the bytes of Prometheus' answer
 with one new step to the published snapshot; `scoring` is the part that scikit-learn's `score_samples` would do. All
 times are CPU seconds of this process, medians. One bundle of series is fitted, and copies of its models serve all the
-others: the time of scoring does not depend on what is in a model. With `--scope=group` series stand in groups of 100.
-The yardsticks are one `fit` and one `score_samples` of scikit-learn's IsolationForest, multiplied by the number of
-series. `--plot` draws what an evaluation costs over the number of series.
+others: the time of scoring does not depend on what is in a model. With `--scope=group` series stand in groups of
+`--siblings`, 100. The yardsticks are one `fit` and one `score_samples` of scikit-learn's IsolationForest, multiplied by
+the number of series. `--plot` draws what an evaluation costs over the number of series.
 """
 
 import argparse
@@ -41,7 +41,6 @@ from sidecar.prometheus.frame import Frame
 from sidecar.prometheus.source import LabelValues, RangeResult
 
 STEP, NOW, SHAPES = 300, 1_700_000_100, 64
-GROUP = 100
 
 
 def query(scope: str) -> QueryConfig:
@@ -60,9 +59,11 @@ HEAD = (
 class Noise:
     """Daily shapes with noise, the same at each asking; the newest steps come as Prometheus' JSON."""
 
-    def __init__(self, series: int) -> None:
+    def __init__(self, series: int, siblings: int) -> None:
         self.labels = tuple(
-            sorted((("group", f"g{i // GROUP}"), ("instance", f"host-{i:05}"), ("job", "node")) for i in range(series))
+            sorted(
+                (("group", f"g{i // siblings}"), ("instance", f"host-{i:05}"), ("job", "node")) for i in range(series)
+            )
         )
         self.bodies: dict[int, bytes] = {}
 
@@ -137,9 +138,9 @@ class Figures:
     apart: float
 
 
-def measured(series: int, scope: str, runs: int) -> Figures:
+def measured(series: int, scope: str, siblings: int, runs: int) -> Figures:
     """Runs a warm query."""
-    source, executor, board = Noise(series), OneBundle(), Board()
+    source, executor, board = Noise(series, siblings), OneBundle(), Board()
     before = resident()
     board.configure(["cpu"], staleness=300)
     around = Surroundings(source, executor, board, Telemetry(CollectorRegistry(), "benchmark"))
@@ -237,13 +238,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("series", type=int, nargs="*", default=[10, 100, 1000, 10_000])
     parser.add_argument("--scope", choices=["series", "group"], default="series")
+    parser.add_argument("--siblings", type=int, default=100)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     give_back_large_blocks()  # as a sidecar does
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     fit, score = yardsticks(arguments.runs)
-    found = [measured(series, arguments.scope, arguments.runs) for series in arguments.series]
+    found = [measured(series, arguments.scope, arguments.siblings, arguments.runs) for series in arguments.series]
     print(table(found, fit, score))
     if arguments.plot:
         draw(found, score, arguments.plot)

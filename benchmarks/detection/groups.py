@@ -1,12 +1,22 @@
-"""The product with `scope: group`, over series that are siblings where their names differ only in a number."""
+"""The product with `scope: group`, over series that are siblings where their names differ only in a number.
 
+usage: python -m benchmarks.detection.groups [--seed=N] [--step=NAME ...]
+
+Replays series of the synthetic corpus in both scopes, all of one step together as one query, and prints the figures.
+Those of one profile are siblings: of one kind, but with sizes, times and noise of their own.
+"""
+
+import argparse
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.detection.series import HOUR, Answers, Floats, Series, names, read_series, write_answers
+from benchmarks.detection.report import Corpus, table
+from benchmarks.detection.series import HOUR, Answers, Floats, Series, names, read_series, write_answers, write_series
+from benchmarks.detection.synthetic import PLANS, make
 from sidecar.config.schema import QueryConfig
 from sidecar.config.vocabulary import Scope
 from sidecar.detection.watch import Verdicts, Watch
@@ -66,3 +76,24 @@ def matrix(every: Sequence[Series], step: int) -> tuple[int, list[np.ndarray], F
     for row, (series, at) in enumerate(zip(every, columns, strict=True)):
         values[row, at] = series.values
     return begin, columns, values
+
+
+def main() -> None:
+    """Measures and prints."""
+    steps = [plan.name for plan in PLANS]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--step", choices=steps, action="append", help="repeatable; all by default")
+    chosen = parser.parse_args()
+    with TemporaryDirectory() as directory:
+        corpus, answers = Path(directory, "corpus"), {scope.value: Path(directory, scope) for scope in Scope}
+        for plan in (plan for plan in PLANS if plan.name in (chosen.step or steps)):
+            for index in range(plan.full):
+                write_series(make(plan, index, chosen.seed), corpus)
+        for scope, results in answers.items():
+            answer_together(Scope(scope), corpus, results)
+        print(table(Corpus(f"synthetic, seed {chosen.seed}", corpus), answers).markdown())
+
+
+if __name__ == "__main__":
+    main()

@@ -24,8 +24,8 @@ __all__ = ["Models", "Scores", "Settings", "context_steps", "fit", "score"]
 
 NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
-FIT_CELLS, SCORE_CELLS = 1 << 15, 1 << 9
-"""Columns, of all series together, that are fitted and scored at once: it bounds the memory, and fits the cache."""
+FIT_CELLS, LEARN_CELLS, SCORE_CELLS = 1 << 15, 1 << 16, 1 << 9
+"""Columns, of all series together, that are fitted, learnt from by some, and scored at once: so they fit the cache."""
 MOST_LEARNT = 512
 """Training columns of which the middle of the scores is taken."""
 
@@ -131,7 +131,7 @@ def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Si
         return Models.empty(0)
     too_odd = combination.too_odd(settings)
     if siblings is None:
-        lessons = (learn(block, end, settings) for block in blocks(values))
+        lessons = (learn(block, end, settings) for block in blocks(values, FIT_CELLS))
         return Models.concatenate([one.models(fit_tables(one.found, one.noise, too_odd), settings) for one in lessons])
     columns = siblings.columns
     order = np.argsort(columns, kind="stable")
@@ -148,9 +148,9 @@ def fit_together(values: Floats, end: int, siblings: Siblings, settings: Setting
     return Models.concatenate([lesson.take(part).own_models(tables.take(part), settings) for part in parts])
 
 
-def blocks(values: Floats) -> Iterator[Floats]:
-    """As many rows (S, W) at a time as are learnt from at once."""
-    at_once = max(1, FIT_CELLS // max(values.shape[1], 1))
+def blocks(values: Floats, cells: int) -> Iterator[Floats]:
+    """Some rows (S, W) at a time, with about so many `cells`."""
+    at_once = max(1, cells // max(values.shape[1], 1))
     yield from (values[i : i + at_once] for i in range(0, len(values), at_once))
 
 
@@ -174,7 +174,7 @@ def learn_some(values: Floats, end: int, settings: Settings, columns: int) -> Le
     parts = [
         learn(block, end, settings, buckets - 1 - np.asarray(back * far, dtype=np.intp))
         for far in np.unique(apart)
-        for block in blocks(values[apart == far])
+        for block in blocks(values[apart == far], LEARN_CELLS)
     ]
     return Lesson.concatenate(parts).take(np.argsort(order))
 

@@ -125,8 +125,8 @@ class Evaluator:
             if not self._closed:
                 self._board.publish(result)
                 self._published = result
-        give_back_freed()
         self._telemetry.evaluation_duration_seconds.labels(self.name).observe(time.perf_counter() - started)
+        give_back_freed()
 
     def case(self, labels: LabelSet) -> Case | None:
         """What is known of a series, by its exported labels, for any thread; None where it is not watched."""
