@@ -56,7 +56,7 @@ class Panel:
     @classmethod
     def of(cls, values: Floats, end: int, settings: Settings) -> "Panel":
         """All columns."""
-        return cls(Track(np.arange(values.shape[1]), values), end, settings)
+        return cls(Track(np.arange(values.shape[1]), np.ascontiguousarray(values)), end, settings)
 
     @classmethod
     def behind(cls, values: Floats, end: int, settings: Settings, last: int) -> "Panel":
@@ -64,7 +64,7 @@ class Panel:
         if last > FEW:
             return cls.of(values, end, settings)
         asked = looked_at(values.shape[1], settings, last)
-        return cls(Track(np.cumsum(asked) - 1, values[:, asked]), end, settings)
+        return cls(Track(np.cumsum(asked) - 1, np.ascontiguousarray(values[:, asked])), end, settings)
 
     @property
     def width(self) -> int:
@@ -146,8 +146,8 @@ class Window:
 
 
 def back(values: Floats, at: Ints) -> Floats:
-    """Values (S, ...) at columns (...) of (S, T)."""
-    found = np.ascontiguousarray(values[:, np.maximum(at, 0)])  # one layout, so that sums come out alike for any S
+    """Values (S, ...) at columns (...) of (S, T), which are in C order: others would be copied whole at each read."""
+    found = values.take(at, axis=1, mode="clip")  # C order, whatever S is, so that sums come out alike
     found[:, at < 0] = np.nan
     return found
 

@@ -81,16 +81,18 @@ def cuts_above(sample: Floats, log_miss: Floats, at: Floats, first: Ints) -> Flo
     `log_miss` (B, K) is the logarithm of the probability that a tree's sample holds nothing of a group.
     """
     hit = -np.expm1(log_miss)
-    missed = np.concatenate([np.zeros((len(sample), 1)), np.cumsum(log_miss, axis=1)], axis=1)
-    mean = np.zeros_like(missed)  # of the nearest sampled value below, as far as there is one
+    none = np.exp(np.concatenate([np.zeros((len(sample), 1)), np.cumsum(log_miss, axis=1)], axis=1))
+    mean = np.zeros_like(none)  # of the nearest sampled value below, as far as there is one
     for k in range(sample.shape[1]):
         mean[:, k + 1] = (1 - hit[:, k]) * mean[:, k] + hit[:, k] * sample[:, k]
-    alone = np.exp(np.minimum(missed[:, None, :-1] - missed[:, first, None], 0.0))
-    below = mean[:, None, :-1] - alone * mean[:, first, None] - (1 - alone) * at[:, :, None]
-    distance = sample[:, None, :] - at[:, :, None]
-    apart = (distance > TIE) & (np.arange(sample.shape[1]) >= first[:, None])
-    share = np.clip(1 - below / np.where(apart, distance, 1.0), 0.0, 1.0)
-    return np.asarray(np.where(apart, hit[:, None, :] * share, 0.0).sum(axis=2))
+    gap, alone = sample - mean[:, :-1], (mean[:, first] - at) / none[:, first]
+    found = np.empty_like(at)
+    for query, k in enumerate(first.tolist()):  # one by one: half of all pairs, which fit the cache
+        distance = sample[:, k:] - at[:, query, None]
+        distance[distance <= TIE] = np.inf
+        share = (gap[:, k:] + alone[:, query, None] * none[:, k:-1]) / distance
+        found[:, query] = (hit[:, k:] * np.clip(share, 0.0, 1.0)).sum(axis=1)
+    return found
 
 
 def cuts(sample: Floats, log_miss: Floats, at: Floats, below: Ints, above: Ints) -> Floats:
