@@ -12,7 +12,7 @@ import numpy as np
 from sidecar.detection.arrays import Floats
 
 LEAST_SCALE = 0.05
-LOG10_E = float(np.log10(np.e))
+LOG10_E, LOG10_2 = float(np.log10(np.e)), float(np.log10(2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +48,23 @@ def fit_tail(isolation: Floats, weight: Floats, share: float, least: int) -> Tai
     start = np.minimum(np.count_nonzero(above > np.maximum(share, least / total), axis=1), ordered.shape[1] - 2)[
         :, None
     ]
-    threshold, base = np.take_along_axis(ordered, start, axis=1), -np.log10(np.take_along_axis(above, start, axis=1))
-    scale = median_excess(ordered - threshold, np.where(np.arange(ordered.shape[1]) > start, w, 0)) / np.log(2)
+    threshold, rare = np.take_along_axis(ordered, start, axis=1), -np.log10(above)
+    base = np.take_along_axis(rare, start, axis=1)
+    scale = half_life(ordered - threshold, rare - base - LOG10_2) / np.log(2)
     slope = LOG10_E / np.maximum(scale, LEAST_SCALE)
-    return Tail(ordered, -np.log10(above), threshold[:, 0], base[:, 0], slope)
+    return Tail(ordered, rare, threshold[:, 0], base[:, 0], slope)
 
 
-def median_excess(excess: Floats, weight: Floats) -> Floats:
-    """Weighted median of each row's excesses (B, K), ascending where the weight is not 0."""
-    share = np.cumsum(weight, axis=1) / np.maximum(weight.sum(axis=1, keepdims=True), 1)
-    middle = np.argmax(share >= 0.5, axis=1)[:, None]  # noqa: PLR2004 - the middle
-    return np.asarray(np.take_along_axis(excess, middle, axis=1)[:, 0])
+def half_life(excess: Floats, rarer: Floats) -> Floats:
+    """The excess (B,) that half of the tail comes past: where `rarer` (B, K), ascending as the `excess`, passes 0.
+
+    Between two values it is interpolated: of counts, a single one may be most of the tail. 0 where all are equal.
+    """
+    k = np.argmax(rarer >= 0, axis=1)[:, None]
+    x0, x1 = (np.take_along_axis(excess, np.maximum(k - i, 0), axis=1)[:, 0] for i in (1, 0))
+    y0, y1 = (np.take_along_axis(rarer, np.maximum(k - i, 0), axis=1)[:, 0] for i in (1, 0))
+    between = np.where(y1 > y0, y0 / np.where(y1 > y0, y0 - y1, 1.0), 1.0)
+    return np.where(y1 >= 0, np.maximum(x0 + between * (x1 - x0), 0.0), 0.0)
 
 
 def rarity(tail: Tail, isolation: Floats) -> Floats:

@@ -30,7 +30,7 @@ class Part:
     bar: float
     per_decade: float = 0.0
     rows: int = 300
-    days: int = 0
+    days: float = 0
     unanimous: bool = False
 
     @property
@@ -43,7 +43,7 @@ PARTS = {
     "magnitude": Part(("value", "residual", "innovation"), 1.8, 0.55, unanimous=True),
     "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.5, 0.15, rows=600, days=7),
     "departure": Part(("short_residual", "long_residual", "drift"), 2.35, rows=600, days=7),
-    "texture": Part(("spread", "roughness"), 2.7, 0.1, rows=400),
+    "texture": Part(("spread", "roughness"), 2.7, 0.1, rows=400, days=1.4),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.5, 0.25),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?

@@ -20,7 +20,6 @@ from sidecar.detection.tables import (
     believable,
     fit_tables,
     quantiles,
-    quartile_width,
 )
 
 TEACHERS = 32
@@ -124,8 +123,7 @@ def bent(tables: Tables, found: Floats, rarity: Floats) -> Tables:
     turn, middle = (exceeded_by(ordered, above) for above in (rank, rank // 2))
     below = np.clip(-np.log10(share) / np.maximum(turn, TINY), LEAST_BEND, MOST_BEND)
     beyond = np.clip(np.log10(2) / np.maximum(middle - turn, TINY), LEAST_BEND, MOST_BEND)
-    most = believable(tables.scale.reshape(-1, 1), quartile_width(found).ravel()).reshape(turn.shape)
-    parts = (np.where(share < 1, below, 1.0), turn, beyond, most)
+    parts = (np.where(share < 1, below, 1.0), turn, beyond, believable(tables.scale, found))
     return replace(tables, bend=Bend(*(part.astype(np.float32) for part in parts)))
 
 

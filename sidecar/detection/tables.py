@@ -131,7 +131,6 @@ def fit_tables(found: Floats, noise: Floats, too_odd: float) -> Tables:
         rarity, slope = calibrated(sample)
     ends = forest.OUTER
     at = np.concatenate([sample.at[:, :1] - ends[::-1], sample.at, sample.at[:, -1:] + ends], axis=1)
-    rarity = np.minimum(rarity, believable(at * sample.scale[:, None], quartile_width(found).reshape(s * f)))
     enough = count >= LEAST_ROWS
     singles = np.where(enough[:, None], rarity, 0.0).reshape(s, f, KNOTS).astype(np.float32)
     slope = np.where(enough, slope, 0.0).reshape(s, f)
@@ -141,7 +140,7 @@ def fit_tables(found: Floats, noise: Floats, too_odd: float) -> Tables:
         known=singles.max(axis=2) > 0,
         centre=sample.centre.reshape(s, f),
         scale=sample.scale.reshape(s, f),
-        bend=Bend.none((s, f)),
+        bend=replace(Bend.none((s, f)), most=believable(sample.scale.reshape(s, f), found)),
     )
 
 
@@ -159,13 +158,13 @@ def quantiles(found: Floats, *shares: float) -> list[Floats]:
     return [np.nan_to_num(np.take_along_axis(ordered, place, axis=2)[:, :, 0]) for place in places]
 
 
-def believable(distance: Floats, width: Floats) -> Floats:
-    """The rarity (B, K) that values so far from the middle can have, `width` (B,) being half the quartiles' distance.
+def believable(scale: Floats, found: Floats) -> Singles:
+    """The most that a rarity can be per `scale` (S, F) of distance from the middle, by the features (S, F, N).
 
     Whatever the sample says: one in a hundred needs four, one in a thousand six standard deviations of normal noise.
     """
-    sigma = width[:, None] / QUARTILE_OF_NORMAL
-    return np.where(sigma > 0, BELIEF * np.abs(distance) / np.where(sigma > 0, sigma, 1.0), np.inf)
+    sigma = quartile_width(found) / QUARTILE_OF_NORMAL
+    return np.where(sigma > 0, BELIEF * scale / np.where(sigma > 0, sigma, 1.0), np.inf).astype(np.float32)
 
 
 def calibrated(sample: forest.Sample) -> tuple[Floats, Floats]:
