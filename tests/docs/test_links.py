@@ -35,3 +35,16 @@ def test_the_index_leads_to_every_page_of_the_documentation() -> None:
     assert len(set(led_to)) == len(led_to), "a page is named twice"
     missing = [str(page) for page in PAGES if page.path.is_relative_to(ROOT / "docs") and page.path not in led_to]
     assert missing == [str(index)]
+
+
+def test_every_test_that_is_named_is_there() -> None:
+    functions = {
+        name for path in ROOT.glob("tests/**/test_*.py") for name in re.findall(r"def (test_\w+)\(", path.read_text())
+    }
+    files = {path.name for path in ROOT.glob("tests/**/*.py")}
+    for page in PAGES:
+        for name, open_end in re.findall(r"\b(test_\w+?)(_?…|\b(?!\.py))", page.text):
+            found = any(each.startswith(name) for each in functions) if open_end else name in functions
+            assert found, f"{page} names {name}{open_end}, which is not there"
+        for path in re.findall(r"\b(?:tests/[\w/]+/)?test_\w+\.py\b", page.text):
+            assert (ROOT / path).exists() if "/" in path else path in files, f"{page} names {path}"

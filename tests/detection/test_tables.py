@@ -1,0 +1,28 @@
+"""How rare a value is said to be, where it is known how rare it is."""
+
+import numpy as np
+import pytest
+from scipy.stats import poisson
+
+from sidecar.detection.tables import fit_tables, looked_up
+
+ROWS = 4_000
+
+
+@pytest.mark.parametrize("mean", [0.1, 0.3, 3.0])
+def test_counts_are_as_rare_as_they_are(mean: float) -> None:
+    rng = np.random.default_rng(3)
+    counts = np.arange(1, 12.0)
+    shares = poisson.sf(counts - 1, mean)
+    rare = (shares < 0.02) & (shares > 1e-3)
+    tables = fit_tables(rng.poisson(mean, (1, 1, ROWS)).astype(np.float64), np.full((1, 1), 1e-9), np.inf)
+    rarity = looked_up(tables, counts[None, None])[0][0, 0]
+    assert rare.any()
+    np.testing.assert_allclose(rarity[rare], -np.log10(shares[rare]), atol=0.5)
+
+
+def test_the_tail_of_noise_is_as_rare_as_it_is() -> None:
+    noise = np.random.default_rng(3).exponential(size=(1, 1, ROWS))
+    tables = fit_tables(noise, np.full((1, 1), 1e-9), np.inf)
+    rarity = looked_up(tables, np.log(10) * np.array([[[2.0, 2.5, 3.0]]]))[0][0, 0]
+    np.testing.assert_allclose(rarity, [2, 2.5, 3], atol=0.5)
