@@ -22,7 +22,7 @@ class Part:
         bar: the combined rarity at which a budget of one alarm in thirty days is kept to, with a value tested an hour.
         per_decade: how much higher the bar is, as a share, with ten times as many values tested.
         rows: training rows from which on the tails are trusted in full.
-        days: days of history from which on other days are known well enough; 0 where none are compared.
+        days: days of history from which on other days, or windows of hours, are known well enough; 0 where none count.
         unanimous: whether the least rarity counts, so that each feature has a veto, instead of their mean.
     """
 
@@ -43,7 +43,7 @@ PARTS = {
     "magnitude": Part(("value", "residual", "innovation"), 1.8, 0.55, unanimous=True),
     "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.5, 0.15, rows=600, days=7),
     "departure": Part(("short_residual", "long_residual", "drift"), 2.35, rows=600, days=7),
-    "texture": Part(("spread", "roughness"), 2.7, 0.1, rows=400, days=1.4),
+    "texture": Part(("spread", "roughness"), 2.7, 0.1, rows=400, days=1.5),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.5, 0.25),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?

@@ -156,3 +156,10 @@ def test_short_steps_are_averaged(settings: Settings) -> None:
     assert np.isfinite(found.score).all()
     assert settings.bucket == 1
     assert fine.bucket == 5
+
+
+def test_noise_of_seconds_is_not_odd_for_want_of_history() -> None:
+    """Ninety minutes of it hold no two windows of a hundred minutes."""
+    settings = Settings(step=15, fit_window=5_400, min_history=3_600)
+    noise = 1.5 + 0.05 * np.random.default_rng(1).standard_normal((40, 660))
+    assert np.nanmax(answers(noise, settings).score) < 1
