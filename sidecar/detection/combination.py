@@ -24,6 +24,7 @@ class Part:
         rows: training rows from which on the tails are trusted in full.
         days: days of history from which on other days, or windows of hours, are known well enough; 0 where none count.
         unanimous: whether the least rarity counts, so that each feature has a veto, instead of their mean.
+        single: whether single columns are tested, and not means of five minutes.
     """
 
     features: tuple[str, ...]
@@ -32,6 +33,7 @@ class Part:
     rows: int = 300
     days: float = 0
     unanimous: bool = False
+    single: bool = False
 
     @property
     def places(self) -> Ints:
@@ -40,11 +42,11 @@ class Part:
 
 
 PARTS = {
-    "magnitude": Part(("value", "residual", "innovation"), 1.8, 0.55, unanimous=True),
-    "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.5, 0.15, rows=600, days=7),
-    "departure": Part(("short_residual", "long_residual", "drift"), 2.35, rows=600, days=7),
-    "texture": Part(("spread", "roughness"), 2.7, 0.1, rows=400, days=1.5),
-    "jump": Part(("innovation", "jump", "relative_jump"), 2.5, 0.25),
+    "magnitude": Part(("value", "residual", "innovation"), 1.8, 0.7, unanimous=True),
+    "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.4, 0.1, rows=600, days=7),
+    "departure": Part(("short_residual", "long_residual", "drift"), 1.95, 0.1, rows=600, days=7),
+    "texture": Part(("spread", "roughness"), 2.45, rows=400, days=1.5),
+    "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?
 shape: how unlike other days are the last minutes to hours?
@@ -69,7 +71,8 @@ def ratio(rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Flo
 
 def nearness(part: Part, rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Floats:
     """How near its bar a part comes, (S, n)."""
-    bar = part.bar * (1 + part.per_decade * test_decades(settings)) + budget_decades(settings)
+    tested = settings.step if part.single else settings.step * settings.bucket
+    bar = part.bar * (1 + part.per_decade * test_decades(tested)) + budget_decades(settings)
     found = combine(rarity[:, part.places], known[:, part.places], unanimous=part.unanimous)
     return found * trust(part, rows, settings) / bar
 
@@ -93,9 +96,12 @@ def combine(rarity: Floats, known: Bools, *, unanimous: bool) -> Floats:
     return np.asarray((roots / np.maximum(known.sum(axis=1), 1)[:, None]) ** 2)
 
 
-def test_decades(settings: Settings) -> float:
-    """Decimal logarithm of the number of values tested in an hour; not below 0, as no longer step set the bars."""
-    return max(0.0, float(np.log10(HOUR / (settings.step * settings.bucket))))
+def test_decades(every: int) -> float:
+    """Decimal logarithm of how many values are tested in an hour, one `every` so many seconds.
+
+    Not below 0, as no longer step set the bars.
+    """
+    return max(0.0, float(np.log10(HOUR / every)))
 
 
 def budget_decades(settings: Settings) -> float:
@@ -105,4 +111,4 @@ def budget_decades(settings: Settings) -> float:
 
 def too_odd(settings: Settings) -> float:
     """The rarity past which a value is not learnt from."""
-    return PEEL_BAR + 0.5 * test_decades(settings)
+    return PEEL_BAR + 0.5 * test_decades(settings.step * settings.bucket)

@@ -17,7 +17,7 @@ GROUPS = 64
 KNOTS = GROUPS + 2 * len(forest.OUTER)
 SUBSAMPLE_SHARE, SUBSAMPLE_LEAST, SUBSAMPLE_MOST = 0.1, 16, 256
 TAIL_SHARE, TAIL_LEAST = 0.02, 8
-BELIEF, QUARTILE_OF_NORMAL = 0.5, 0.6745
+BELIEF, QUARTILE_OF_NORMAL = 0.38, 0.6745
 """Rarity per standard deviation at most, and the third quartile of the standard normal distribution."""
 LEAST_ROWS = 15
 """Training values below which a feature says nothing."""
@@ -161,7 +161,7 @@ def quantiles(found: Floats, *shares: float) -> list[Floats]:
 def believable(scale: Floats, found: Floats) -> Singles:
     """The most that a rarity can be per `scale` (S, F) of distance from the middle, by the features (S, F, N).
 
-    Whatever the sample says: one in a hundred needs four, one in a thousand six standard deviations of normal noise.
+    Whatever the sample says: one in a hundred needs five, one in a thousand eight standard deviations of normal noise.
     """
     sigma = quartile_width(found) / QUARTILE_OF_NORMAL
     return np.where(sigma > 0, BELIEF * scale / np.where(sigma > 0, sigma, 1.0), np.inf).astype(np.float32)
