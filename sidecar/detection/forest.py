@@ -81,16 +81,17 @@ def cuts_above(sample: Floats, log_miss: Floats, at: Floats, first: Ints) -> Flo
     `log_miss` (B, K) is the logarithm of the probability that a tree's sample holds nothing of a group.
     """
     hit = -np.expm1(log_miss)
-    none = np.exp(np.concatenate([np.zeros((len(sample), 1)), np.cumsum(log_miss, axis=1)], axis=1))
-    mean = np.zeros_like(none)  # of the nearest sampled value below, as far as there is one
+    missed = np.exp(np.concatenate([np.zeros((len(sample), 1)), np.cumsum(log_miss, axis=1)], axis=1))
+    below = np.zeros_like(missed)  # mean position of the nearest sampled value below a group, as far as there is one
     for k in range(sample.shape[1]):
-        mean[:, k + 1] = (1 - hit[:, k]) * mean[:, k] + hit[:, k] * sample[:, k]
-    gap, alone = sample - mean[:, :-1], (mean[:, first] - at) / none[:, first]
+        below[:, k + 1] = (1 - hit[:, k]) * below[:, k] + hit[:, k] * sample[:, k]
+    # A gap begins at the nearest sampled value below its end or, if all between were missed, at `at` itself.
+    length, alone = sample - below[:, :-1], (below[:, first] - at) / missed[:, first]
     found = np.empty_like(at)
-    for query, k in enumerate(first.tolist()):  # one by one: half of all pairs, which fit the cache
+    for query, k in enumerate(first.tolist()):  # one by one: only the groups above, which fit the cache
         distance = sample[:, k:] - at[:, query, None]
         distance[distance <= TIE] = np.inf
-        share = (gap[:, k:] + alone[:, query, None] * none[:, k:-1]) / distance
+        share = (length[:, k:] + alone[:, query, None] * missed[:, k:-1]) / distance
         found[:, query] = (hit[:, k:] * np.clip(share, 0.0, 1.0)).sum(axis=1)
     return found
 
