@@ -43,12 +43,12 @@ class Plan:
 
 
 PLANS = (
-    Plan("15 s, 90 min", 15, 5_400, 5_400, 400),
-    Plan("15 s, 8 h", 15, 8 * HOUR, 8 * HOUR, 60),
-    Plan("1 m, 2 d", 60, 2 * DAY, DAY, 30),
-    Plan("5 m, 7 d", 300, 7 * DAY, DAY, 100),
-    Plan("5 m, 28 d", 300, 28 * DAY, 2 * DAY, 50),
-    Plan("1 h, 28 d", 3_600, 28 * DAY, 14 * DAY, 150),
+    Plan("15 s, 90 min", 15, 5_400, 5_400, 100),
+    Plan("15 s, 8 h", 15, 8 * HOUR, 8 * HOUR, 16),
+    Plan("1 m, 2 d", 60, 2 * DAY, DAY, 16),
+    Plan("5 m, 7 d", 300, 7 * DAY, DAY, 60),
+    Plan("5 m, 28 d", 300, 28 * DAY, 2 * DAY, 20),
+    Plan("1 h, 28 d", 3_600, 28 * DAY, 14 * DAY, 100),
 )
 
 
