@@ -152,19 +152,27 @@ def main() -> None:
         "scrape over HTTP": over_http(exposition, board, "identity", arguments.runs),
         "scrape over HTTP, gzip": over_http(exposition, board, "gzip", arguments.runs),
     }
+    print(f"{arguments.series} series x {len(SIX_GAUGES)} gauges: {sizes(exposition)}")
+    print("\n".join(compared(figures, board)))
+
+
+def sizes(exposition: Exposition) -> str:
+    """How large what is scraped is."""
+    plain, zipped = (sum(map(len, exposition.render(Format.OPENMETRICS, compress=zip_))) for zip_ in (False, True))
+    return f"{plain / 1e6:.1f} MB, {zipped / 1e6:.1f} MB with gzip"
+
+
+def compared(figures: dict[str, float], board: Board) -> Iterator[str]:
+    """A line per figure, in milliseconds, beside what `generate_latest` takes for the same samples."""
     registry = CollectorRegistry()
     registry.register(Samples(board.snapshot.results[QUERY].series))
     yardstick = median(cpu_milliseconds(lambda: generate_latest(registry)) for _ in range(3))
     zipped = median(cpu_milliseconds(lambda: gzip.compress(generate_latest(registry))) for _ in range(3))
-
-    size = sum(map(len, exposition.render(Format.OPENMETRICS, compress=False)))
-    small = sum(map(len, exposition.render(Format.OPENMETRICS, compress=True)))
-    print(f"{arguments.series} series x {len(SIX_GAUGES)} gauges: {size / 1e6:.1f} MB, {small / 1e6:.1f} MB with gzip")
     for name, milliseconds in figures.items():
         against = zipped if "gzip" in name else yardstick
-        print(f"{name:28} {milliseconds:8.1f} ms   generate_latest takes {against / milliseconds:6.0f} times as long")
-    print(f"{'generate_latest':28} {yardstick:8.1f} ms")
-    print(f"{'generate_latest, gzip':28} {zipped:8.1f} ms")
+        yield f"{name:28} {milliseconds:8.1f} ms   generate_latest takes {against / milliseconds:6.0f} times as long"
+    yield f"{'generate_latest':28} {yardstick:8.1f} ms"
+    yield f"{'generate_latest, gzip':28} {zipped:8.1f} ms"
 
 
 if __name__ == "__main__":
