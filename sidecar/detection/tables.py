@@ -21,6 +21,8 @@ BELIEF, QUARTILE_OF_NORMAL = 0.38, 0.6745
 """Rarity per standard deviation at most, and the third quartile of the standard normal distribution."""
 LEAST_ROWS = 15
 """Training values below which a feature says nothing."""
+LEAST_SIGMA = 1e-30
+"""A deviation that is a smaller share of a feature's range is none: the quotient would not fit single precision."""
 FARTHEST = 2.0**16
 """Distance, in half ranges of a feature, past which nothing gets any rarer: a bound for series that were constant."""
 PEELS, PEEL_SHARE = 2, 0.1
@@ -164,7 +166,8 @@ def believable(scale: Floats, found: Floats) -> Singles:
     Whatever the sample says: one in a hundred needs five, one in a thousand eight standard deviations of normal noise.
     """
     sigma = quartile_width(found) / QUARTILE_OF_NORMAL
-    return np.where(sigma > 0, BELIEF * scale / np.where(sigma > 0, sigma, 1.0), np.inf).astype(np.float32)
+    wide = sigma > LEAST_SIGMA * scale
+    return np.where(wide, BELIEF * scale / np.where(wide, sigma, 1.0), np.inf).astype(np.float32)
 
 
 def calibrated(sample: forest.Sample) -> tuple[Floats, Floats]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from sidecar.detection.tables import fit_tables, looked_up
+from sidecar.detection.tables import believable, fit_tables, looked_up
 
 ROWS = 4_000
 
@@ -26,3 +26,11 @@ def test_the_tail_of_noise_is_as_rare_as_it_is() -> None:
     tables = fit_tables(noise, np.full((1, 1), 1e-9), np.inf)
     rarity = looked_up(tables, np.log(10) * np.array([[[2.0, 2.5, 3.0]]]))[0][0, 0]
     np.testing.assert_allclose(rarity, [2, 2.5, 3], atol=0.5)
+
+
+def test_a_deviation_next_to_nothing_is_none() -> None:
+    found = np.zeros((1, 1, 100))
+    found[0, 0, :60] = np.linspace(-1, 1, 60) * 1e-300
+    found[0, 0, 0] = 5
+    assert np.isinf(believable(np.full((1, 1), 5.0), found)).all()
+    assert np.isfinite(fit_tables(found, np.full((1, 1), 1e-9), 2.5).curves[0].rarity).all()
