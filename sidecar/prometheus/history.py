@@ -196,7 +196,7 @@ class History:
 
     def _admit(self, window: Lookback, frame: Frame) -> None:
         """Make rows for new series, as far as `max_series` goes."""
-        if frame.labels == window.labels:
+        if frame.labels == window.labels and len(frame.labels) <= self._max_series:
             self._dropped = 0
             return
         labels, seen = _union(window, frame)

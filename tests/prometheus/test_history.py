@@ -331,6 +331,14 @@ def with_samples(frame: Frame) -> tuple[list[LabelSet], NDArray[np.float64]]:
     return [frame.labels[row] for row in np.flatnonzero(found)], frame.values[found]
 
 
+def test_series_that_all_come_back_at_once_are_held_as_far_as_the_limit_goes() -> None:
+    back = {series(name): {at(-19): 1.0, at(0): 2.0} for name in "abd"}
+    source = MemorySource(back | {series("c"): {at(-1): 1.0, at(0): 2.0}})
+    advance = history(source, 20, 3, forget=40).advance(at(0))
+    assert len(advance.frame.labels) == 3
+    assert advance.dropped == 1
+
+
 @given(st.dictionaries(names, st.builds(sampled, bits, st.just(0)), min_size=6, max_size=12), moments)
 def test_limits_hold(samples: dict[LabelSet, dict[int, float]], steps: list[int]) -> None:
     held = history(MemorySource(samples), 20, 3, forget=4, min_samples=2)
