@@ -11,6 +11,7 @@ from sidecar.detection.columns import Panel
 from sidecar.detection.detector import Models, answer, context_steps
 from sidecar.detection.features import Past
 from sidecar.detection.settings import Settings
+from sidecar.detection.tables import Lookup
 
 DOUBLINGS = 16
 BISECTIONS = 12
@@ -31,7 +32,7 @@ def band(
     """
     n, at_once = expected.shape[1], max(AT_ONCE // max(len(values), 1), 1)
     limits = np.full((2, *expected.shape), np.nan)
-    for first in range(0, n, at_once):
+    for first in range(0, n, at_once) if len(values) else ():
         block, after = slice(first, first + at_once), max(n - first - at_once, 0)
         until = values[:, : values.shape[1] - after]
         search = Search(models, until, expected[:, block], end - after * settings.step, settings)
@@ -52,13 +53,14 @@ class Search:
         recent = values[:, max(values.shape[1] - n - context_steps(settings), 0) :]
         at = np.arange(recent.shape[1] - n, recent.shape[1])
         self.models, self.settings = models, settings
+        self.lookup = Lookup.of(models.tables)
         self.past = Past.of(models.basis, Panel.behind(recent, end, settings, n), np.concatenate([at, at]))
         self.start = np.concatenate([start, start], axis=1)
         self.outward = np.repeat([-1.0, 1.0], n) * np.maximum(models.basis.unit, np.finfo(np.float64).tiny)[:, None]
 
     def flagged(self, reach: Floats | float, threshold: float) -> Bools:
         """Whether each column would reach the threshold, were its value so many spreads away from the start."""
-        score, _ = answer(self.models, self.past, self.start + reach * self.outward, self.settings)
+        score, _ = answer(self.models, self.lookup, self.past, self.start + reach * self.outward, self.settings)
         return np.asarray(score >= threshold)
 
     def first_flagged(self, threshold: float) -> Floats:

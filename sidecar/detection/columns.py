@@ -27,7 +27,12 @@ FEW = 16
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Some columns (S, C) of a matrix, or a statistic of them, by their numbers in the whole."""
+    """Some columns of a matrix, or a statistic of them, by their numbers in the whole.
+
+    Attributes:
+        place: which of the `values` a column is, by its number.
+        values: (S, C) in Fortran order: a column is read of all series at once, so these lie side by side.
+    """
 
     place: Ints
     values: Floats
@@ -38,7 +43,7 @@ class Track:
         asked = np.arange(width) == 0  # there is always something to read
         for columns in wanted:
             asked[columns[columns >= 0]] = True
-        return cls(np.cumsum(asked) - 1, statistic(np.flatnonzero(asked)))
+        return cls(np.cumsum(asked) - 1, np.asfortranarray(statistic(np.flatnonzero(asked))))
 
     def read(self, at: Ints) -> Floats:
         """The values at columns that are held."""
@@ -56,7 +61,7 @@ class Panel:
     @classmethod
     def of(cls, values: Floats, end: int, settings: Settings) -> "Panel":
         """All columns."""
-        return cls(Track(np.arange(values.shape[1]), np.ascontiguousarray(values)), end, settings)
+        return cls(Track(np.arange(values.shape[1]), np.asfortranarray(values)), end, settings)
 
     @classmethod
     def behind(cls, values: Floats, end: int, settings: Settings, last: int) -> "Panel":
@@ -64,7 +69,7 @@ class Panel:
         if last > FEW:
             return cls.of(values, end, settings)
         asked = looked_at(values.shape[1], settings, last)
-        return cls(Track(np.cumsum(asked) - 1, np.ascontiguousarray(values[:, asked])), end, settings)
+        return cls(Track(np.cumsum(asked) - 1, np.asfortranarray(values[:, asked])), end, settings)
 
     @property
     def width(self) -> int:
@@ -86,7 +91,7 @@ class Panel:
             return self.read
         if columns <= FEW:
             return partial(mean, self.read, lags=bucket)
-        return partial(back, mean(self.read, np.arange(self.width), bucket))
+        return partial(back, np.asfortranarray(mean(self.read, np.arange(self.width), bucket)))
 
     def hours(self, at: Ints) -> Ints:
         """The hour of the day, 0 to 23, on the clock of the time zone."""
@@ -146,10 +151,10 @@ class Window:
 
 
 def back(values: Floats, at: Ints) -> Floats:
-    """Values (S, ...) at columns (...) of (S, T), which are in C order: others would be copied whole at each read."""
-    found = values.take(at, axis=1, mode="clip")  # C order, whatever S is, so that sums come out alike
-    found[:, at < 0] = np.nan
-    return found
+    """Values (S, ...) at columns (...) of (S, T) in Fortran order: others would be copied whole at each read."""
+    found = values.T.take(at, axis=0, mode="clip")
+    found[at < 0] = np.nan
+    return found.transpose(-1, *range(at.ndim))
 
 
 def sums(read: Reader, at: Ints, lags: Ints) -> tuple[Floats, Floats]:

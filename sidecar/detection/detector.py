@@ -18,13 +18,13 @@ from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
 from sidecar.detection.siblings import AT_ONCE, Siblings, bent, fit_siblings
-from sidecar.detection.tables import Tables, fit_tables, looked_up, rarities
+from sidecar.detection.tables import Lookup, Tables, fit_tables
 
 __all__ = ["Models", "Scores", "Settings", "context_steps", "fit", "score"]
 
 NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
-FIT_CELLS, LEARN_CELLS, SCORE_CELLS = 1 << 15, 1 << 16, 1 << 9
+FIT_CELLS, LEARN_CELLS, SCORE_CELLS = 1 << 15, 1 << 16, 1 << 10
 """Columns, of all series together, that are fitted, learnt from by some, and scored at once: so they fit the cache."""
 MOST_LEARNT = 512
 """Training columns of which the middle of the scores is taken."""
@@ -104,11 +104,11 @@ class Lesson(Rows):
     def models(self, tables: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is."""
         some = self.found[:, :, :: -(-self.found.shape[2] // MOST_LEARNT)]
-        return self.models_by(tables, some, rarities(tables, some), settings)
+        return self.models_by(tables, some, Lookup.of(tables).rarities(some), settings)
 
     def own_models(self, shared: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is among siblings."""
-        rarity, distance = looked_up(shared, self.found)
+        rarity, distance = Lookup.of(shared).by_curves(self.found)
         tables = bent(shared, self.found, rarity)
         return self.models_by(tables, self.found, tables.bend.own(rarity, distance), settings)
 
@@ -257,9 +257,12 @@ def on_scale(ratio: Floats, usual: Floats) -> Floats:
     return np.where(ratio >= 1, ratio, np.where(ratio < middle, 0.5 * ratio / middle, high))
 
 
-def answer(models: Models, past: Past, values: Floats, settings: Settings) -> tuple[Floats, Floats]:
-    """Scores (S, n), fitted or not, and rarities (S, F, n) of columns with the given values (S, n)."""
-    rarity = rarities(models.tables, past.features(values))
+def answer(models: Models, lookup: Lookup, past: Past, values: Floats, settings: Settings) -> tuple[Floats, Floats]:
+    """Scores (S, n), fitted or not, and rarities (S, F, n) of columns with the given values (S, n).
+
+    `lookup` is of the tables of the models.
+    """
+    rarity = lookup.rarities(past.features(values))
     return score_of(models, rarity, settings), rarity
 
 
@@ -286,7 +289,7 @@ def score_block(models: Models, values: Floats, end: int, settings: Settings, la
     panel = Panel.behind(recent, end, settings, last)
     at = np.arange(panel.width - last, panel.width)
     newest, past = panel.read(at), Past.of(models.basis, panel, at)
-    result, rarity = answer(models, past, newest, settings)
+    result, rarity = answer(models, Lookup.of(models.tables), past, newest, settings)
     scored = ~np.isnan(newest) & models.fitted[:, None]
     return Scores(
         np.where(scored, result, np.nan),

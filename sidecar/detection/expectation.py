@@ -12,6 +12,7 @@ usually are at that hour.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def fit_expectation(panel: Panel, at: Ints, learnt: Floats, unit: Floats) -> Exp
     predictors = contexts(panel, smooth, centre, at)
     weights = regress(predictors, target - centre[:, None])
     residual = smooth(at) - centre[:, None] - forecast(weights, predictors)
-    track = Track(np.cumsum(np.isin(np.arange(panel.width), at)) - 1, residual)
+    track = Track(np.cumsum(np.isin(np.arange(panel.width), at)) - 1, np.asfortranarray(residual))
     before = lagged(track.read, at, panel.settings)
     residual = np.where(np.isnan(learnt), np.nan, residual)
     carry = regress(before, residual)
@@ -137,7 +138,8 @@ def forecast(weights: Floats, predictors: Floats) -> Floats:
 
     Weights are learnt where predictors may have been small: where they are large, the sum could be anything.
     """
-    low, high = np.minimum(predictors.min(axis=1), 0.0), np.maximum(predictors.max(axis=1), 0.0)
+    each = predictors.swapaxes(0, 1)
+    low, high = np.minimum(reduce(np.minimum, each), 0.0), np.maximum(reduce(np.maximum, each), 0.0)
     return np.clip(weighted(weights, predictors), low, high)
 
 
@@ -151,6 +153,8 @@ def weighted(weights: Floats, predictors: Floats) -> Floats:
 
 def regress(predictors: Floats, target: Floats) -> Floats:
     """Weights (S, C) of predictors (S, C, n) for a target (S, n), NaN where it is not to be learnt from."""
+    # In C order, whatever S is, so that the sums over columns come out alike.
+    predictors, target = np.ascontiguousarray(predictors), np.ascontiguousarray(target)
     known = ~np.isnan(target)
     count = np.maximum(np.count_nonzero(known, axis=1), 1)[:, None]
     used = np.where(known[:, None], predictors, 0.0)
@@ -182,4 +186,4 @@ def hourly_scale(error: Floats, hours: Ints, least: Floats) -> Floats:
 
 def at_hours(scale: Floats, hours: Ints) -> Floats:
     """The scales (S, n) of hours (n,)."""
-    return back(scale, hours)
+    return back(np.asfortranarray(scale), hours)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sidecar.detection import calibration, forest
-from sidecar.detection.arrays import Bools, Floats, Objects, Singles
+from sidecar.detection.arrays import Bools, Floats, Ints, Objects, Singles
 from sidecar.detection.columns import TINY
 from sidecar.detection.rows import Rows
 
@@ -178,20 +178,49 @@ def calibrated(sample: forest.Sample) -> tuple[Floats, Floats]:
     return calibration.rarity(tail, isolation), tail.slope
 
 
-def rarities(tables: Tables, found: Floats) -> Floats:
-    """Rarity (S, F, n) of features (S, F, n); 0 where a feature is missing."""
-    return tables.bend.own(*looked_up(tables, found)) if len(found) else np.zeros_like(found)
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Tables with the curves of all series side by side, so that features of all are looked up at once.
 
+    Attributes:
+        tables: a row per series.
+        curves: as of one series, but with a leading axis of series.
+    """
 
-def looked_up(tables: Tables, found: Floats) -> tuple[Floats, Floats]:
-    """Rarity (S, F, n) of features (S, F, n) by the curves, NaN where one is missing, and distance from the middle."""
-    curves = Curves.drawn(tables.curves)
-    z = (found - tables.centre[:, :, None]) / tables.scale[:, :, None]
-    above = np.count_nonzero(curves.at[:, :, None, :] <= z[..., None], axis=3)
-    left = np.clip(above - 1, 0, KNOTS - 2)
-    x0, x1 = (np.take_along_axis(curves.at, left + i, axis=2) for i in (0, 1))
-    y0, y1 = (np.take_along_axis(curves.rarity, left + i, axis=2) for i in (0, 1))
-    share = np.clip((z - x0) / np.where(x1 > x0, x1 - x0, 1.0), 0.0, 1.0)
-    middle = (curves.at[:, :, :1] + curves.at[:, :, -1:]) / 2
-    reach = np.clip(np.abs(z - middle) / (curves.at[:, :, -1:] - middle), 1.0, FARTHEST)
-    return y0 + share * (y1 - y0) + curves.slope[:, :, None] * np.log2(reach), np.abs(z)
+    tables: Tables
+    curves: Curves
+
+    @classmethod
+    def of(cls, tables: Tables) -> "Lookup":
+        """Of one series at least."""
+        return cls(tables, Curves.drawn(tables.curves))
+
+    def rarities(self, found: Floats) -> Floats:
+        """Rarity (S, F, n) of features (S, F, n); 0 where a feature is missing."""
+        return self.tables.bend.own(*self.by_curves(found))
+
+    def by_curves(self, found: Floats) -> tuple[Floats, Floats]:
+        """Rarity (S, F, n) of features (S, F, n) by the curves, NaN where one is missing, and distance from the middle."""
+        z = (found - self.tables.centre[:, :, None]) / self.tables.scale[:, :, None]
+        at, rarity, first = self.curves.at, self.curves.rarity, self._first_knots()
+        left = first + np.clip(self._knots_below(z) - 1, 0, KNOTS - 2)
+        x0, x1, y0, y1 = (knots.ravel().take(left + i) for knots in (at, rarity) for i in (0, 1))
+        share = np.clip((z - x0) / np.where(x1 > x0, x1 - x0, 1.0), 0.0, 1.0)
+        middle = (at[:, :, :1] + at[:, :, -1:]) / 2
+        reach = np.clip(np.abs(z - middle) / (at[:, :, -1:] - middle), 1.0, FARTHEST)
+        return y0 + share * (y1 - y0) + self.curves.slope[:, :, None] * np.log2(reach), np.abs(z)
+
+    def _first_knots(self) -> Ints:
+        """Where the curves (S, F, 1) begin, were all knots in a row."""
+        count = self.curves.slope.size
+        return np.arange(0, count * KNOTS, KNOTS).reshape(*self.curves.slope.shape, 1)
+
+    def _knots_below(self, z: Floats) -> Ints:
+        """How many knots are not above `z` (S, F, n), by halving: as many comparisons as a knot's number has bits."""
+        knots, before = self.curves.at.ravel(), self._first_knots() - 1
+        below = np.zeros(z.shape, dtype=np.intp)
+        for stride in 1 << np.arange(KNOTS.bit_length())[::-1]:
+            further = below + stride
+            reached = (further <= KNOTS) & (knots.take(before + np.minimum(further, KNOTS)) <= z)
+            below = np.where(reached, further, below)
+        return below

@@ -117,11 +117,12 @@ def group_of(labels: LabelSet, schedule: Schedule) -> int:
 
 def first_samples(frame: Frame) -> NDArray[np.int64]:
     """Time of the first sample of each series; `NEVER` where it stands in the first column, so may well be older."""
-    known = ~np.isnan(frame.values)
-    column = known.argmax(axis=1) if known.shape[1] else np.zeros(len(known), np.intp)
-    empty = ~known.any(axis=1)
-    first = np.where(empty, frame.end + frame.step, frame.start + column * frame.step)
-    return np.where((column == 0) & ~empty, NEVER, first)
+    first = np.full(len(frame.values), NEVER)
+    begun = np.isnan(frame.values[:, 0]) if len(frame.times) else np.ones(len(first), bool)
+    known = ~np.isnan(frame.values[begun])
+    column = np.where(known.any(axis=1), known.argmax(axis=1), len(frame.times))
+    first[begun] = frame.start + column * frame.step
+    return first
 
 
 def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -11,7 +11,7 @@ from sidecar.detection.features import NAMES
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import DAY, HOUR, Settings
 from sidecar.detection.siblings import TAUGHT, TAUGHT_MOST, TEACHERS, Siblings, bent, teachers
-from sidecar.detection.tables import TAIL_SHARE, fit_tables, looked_up, rarities
+from sidecar.detection.tables import TAIL_SHARE, Lookup, fit_tables
 from sidecar.detection.watch import Watch, group_of
 from sidecar.prometheus.frame import Frame, LabelSet
 from tests.detection.conftest import END
@@ -101,13 +101,13 @@ def test_what_is_usual_for_one_of_them_is_not_rare_for_it() -> None:
 def test_the_own_tail_begins_and_grows_as_a_tail_does() -> None:
     found = np.random.default_rng(1).laplace(0, 1, (1, len(NAMES), 2_000))  # of whose ends one is like the other
     tables = fit_tables(found, np.full(found.shape[:2], 1e-9), 9.0)
-    own, calm = (bent(tables, each, looked_up(tables, each)[0]) for each in (found, found / 2))
+    own, calm = (bent(tables, each, Lookup.of(tables).by_curves(each)[0]) for each in (found, found / 2))
     assert np.median(own.bend.below) == pytest.approx(1, abs=0.15)
     assert np.median(own.bend.beyond) == pytest.approx(1, abs=0.35)
     assert (calm.bend.below > own.bend.below).all()
     for each in (own, calm):
         believed = replace(each, bend=replace(each.bend, most=np.full_like(each.bend.most, np.inf)))
-        past = rarities(believed, found if each is own else found / 2)
+        past = Lookup.of(believed).rarities(found if each is own else found / 2)
         assert np.median(np.mean(past > -np.log10(TAIL_SHARE), axis=2)) == pytest.approx(TAIL_SHARE, rel=0.35)
 
 

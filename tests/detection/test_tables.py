@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from sidecar.detection.tables import believable, fit_tables, looked_up
+from sidecar.detection.tables import Lookup, believable, fit_tables
 
 ROWS = 4_000
 
@@ -16,7 +16,7 @@ def test_counts_are_as_rare_as_they_are(mean: float) -> None:
     shares = poisson.sf(counts - 1, mean)
     rare = (shares < 0.02) & (shares > 1e-3)
     tables = fit_tables(rng.poisson(mean, (1, 1, ROWS)).astype(np.float64), np.full((1, 1), 1e-9), np.inf)
-    rarity = looked_up(tables, counts[None, None])[0][0, 0]
+    rarity = Lookup.of(tables).by_curves(counts[None, None])[0][0, 0]
     assert rare.any()
     np.testing.assert_allclose(rarity[rare], -np.log10(shares[rare]), atol=0.5)
 
@@ -24,7 +24,7 @@ def test_counts_are_as_rare_as_they_are(mean: float) -> None:
 def test_the_tail_of_noise_is_as_rare_as_it_is() -> None:
     noise = np.random.default_rng(3).exponential(size=(1, 1, ROWS))
     tables = fit_tables(noise, np.full((1, 1), 1e-9), np.inf)
-    rarity = looked_up(tables, np.log(10) * np.array([[[2.0, 2.5, 3.0]]]))[0][0, 0]
+    rarity = Lookup.of(tables).by_curves(np.log(10) * np.array([[[2.0, 2.5, 3.0]]]))[0][0, 0]
     np.testing.assert_allclose(rarity, [2, 2.5, 3], atol=0.5)
 
 
