@@ -200,7 +200,7 @@ class Lookup:
         return self.tables.bend.own(*self.by_curves(found))
 
     def by_curves(self, found: Floats) -> tuple[Floats, Floats]:
-        """Rarity (S, F, n) of features (S, F, n) by the curves, NaN where one is missing, and distance from the middle."""
+        """Rarity (S, F, n) of features (S, F, n) by the curves, and distance from the middle; NaN where it is."""
         z = (found - self.tables.centre[:, :, None]) / self.tables.scale[:, :, None]
         at, rarity, first = self.curves.at, self.curves.rarity, self._first_knots()
         left = first + np.clip(self._knots_below(z) - 1, 0, KNOTS - 2)

@@ -1,15 +1,14 @@
 """Runs each piece of work in a short-lived process of its own: its memory goes with it, and so does a crash."""
 
 import contextlib
+import subprocess
+import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection, Pipe
 from typing import Generic, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
@@ -35,15 +34,18 @@ class WorkerTimeoutError(RuntimeError):
 class ProcessExecutor(Executor):
     """An executor that starts a fresh process for each call, a few at a time.
 
-    Unlike a process pool it survives a worker that is killed, and kills one that hangs.
+    Unlike a process pool it survives a worker that is killed, and kills one that hangs. Unlike those of
+    `multiprocessing` its processes do not import the main module, and leave no resource tracker behind, which would
+    hold several megabytes for good.
     """
 
     def __init__(self, max_workers: int = 1, timeout: float = 600.0) -> None:
         """Allows `max_workers` processes at once, `timeout` seconds each."""
         self._slots = threading.Semaphore(max_workers)
         self._timeout = timeout
-        self._stopped = threading.Event()
-        self._context = get_context("spawn")
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+        self._lock = threading.Lock()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Calls `fn` in a new process; it and its arguments and result are pickled."""
@@ -56,11 +58,14 @@ class ProcessExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002
         """Kills what runs and starts nothing more: what was asked for can be asked for again."""
         del wait, cancel_futures
-        self._stopped.set()
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.kill()
 
     def _run(self, future: Future[T], call: Callable[[], T]) -> None:
         with self._slots:
-            if self._stopped.is_set() or not future.set_running_or_notify_cancel():
+            if self._stopped or not future.set_running_or_notify_cancel():
                 future.cancel()
                 return
             try:
@@ -71,41 +76,63 @@ class ProcessExecutor(Executor):
                 future.set_result(result)
 
     def _call(self, call: Callable[[], T]) -> T:
-        ours, theirs = self._context.Pipe(duplex=True)
-        process = self._context.Process(target=_work, args=(theirs,), name="sidecar-fit", daemon=True)
-        process.start()
-        theirs.close()
-        try:
-            ours.send(call)
-            answer: Answer[T] = self._answer(ours, process)
-        except (EOFError, OSError) as error:
-            process.join(1.0)
-            raise WorkerDiedError(f"the worker process died (exit code {process.exitcode})") from error
-        finally:
-            process.kill()
-            process.join()
-            process.close()
-            ours.close()
+        with self._process() as (process, pipe):
+            try:
+                pipe.send(sys.path)
+                pipe.send(call)
+                if not pipe.poll(self._timeout):
+                    raise WorkerTimeoutError(f"the process did not answer within {self._timeout:.0f} s and was killed")
+                answer: Answer[T] = pipe.recv()
+            except (EOFError, ConnectionError) as error:
+                if self._stopped:
+                    raise WorkerDiedError("the executor was shut down") from error
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(DYING)
+                raise WorkerDiedError(f"the worker process died (exit code {process.returncode})") from error
         if answer.error is not None:
             raise answer.error
         return cast("T", answer.result)
 
-    def _answer(self, ours: Connection, process: BaseProcess) -> "Answer[T]":
-        deadline = time.monotonic() + self._timeout
-        while not ours.poll(POLL):
-            if self._stopped.is_set():
-                raise WorkerDiedError("the executor was shut down")
-            if time.monotonic() >= deadline:
-                raise WorkerTimeoutError(f"{process.name} did not answer within {self._timeout:.0f} s and was killed")
-        answer: Answer[T] = ours.recv()
-        return answer
+    @contextlib.contextmanager
+    def _process(self) -> Iterator[tuple[subprocess.Popen[bytes], Connection]]:
+        """A new process and the pipe to it; killed at the end, if it has not ended."""
+        ours, theirs = Pipe()
+        with ours:
+            with theirs, self._lock:
+                descriptor = theirs.fileno()
+                process = subprocess.Popen(  # noqa: S603 this very interpreter
+                    [sys.executable, "-c", BOOTSTRAP, str(descriptor)],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[descriptor],
+                )
+                self._running.add(process)
+                if self._stopped:
+                    process.kill()
+            try:
+                yield process, ours
+            finally:
+                process.kill()
+                process.wait()
+                with self._lock:
+                    self._running.remove(process)
 
 
-POLL = 0.2
-"""Seconds between two looks at whether a worker must be given up."""
+BOOTSTRAP = """\
+import sys
+from multiprocessing.connection import Connection
+pipe = Connection(int(sys.argv[1]))
+sys.path[:] = pipe.recv()
+from sidecar.execution.process import work
+work(pipe)
+"""
+"""What a process runs: it finds modules where its parent does, before it needs any of them."""
+
+DYING = 1.0
+"""Seconds within which a process that has closed its pipe has ended."""
 
 
-def _work(pipe: Connection) -> None:
+def work(pipe: Connection) -> None:
+    """Makes the call that comes through a pipe, and sends back the answer."""
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         call = pipe.recv()
         try:

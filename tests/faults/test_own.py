@@ -1,6 +1,5 @@
 """Faults of the sidecar itself: killed, out of memory, out of disk, or given far more than it is to hold."""
 
-import multiprocessing
 import os
 import signal
 import socket
@@ -76,8 +75,15 @@ def test_killed_fits_are_counted_and_retried_and_the_old_models_serve_on() -> No
     assert same(bench.shown, undisturbed.shown)
 
 
-def worker() -> multiprocessing.process.BaseProcess | None:
-    return next((child for child in multiprocessing.active_children() if child.name == "sidecar-fit"), None)
+def workers() -> list[int]:
+    """The processes that fit for this one."""
+    return [
+        int(pid) for pid in children(os.getpid()) if b"execution.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+def children(pid: int) -> list[str]:
+    return [child for each in Path(f"/proc/{pid}/task").glob("*/children") for child in each.read_text().split()]
 
 
 def test_a_fitting_process_that_is_killed_is_replaced() -> None:
@@ -85,11 +91,9 @@ def test_a_fitting_process_that_is_killed_is_replaced() -> None:
     bench = Bench(MemorySource(samples()), executor)
     try:
         bench.tick(NOW)
-        wait_until(lambda: worker() is not None, "the fitting process")
-        fitting = worker()
-        assert fitting is not None
-        assert fitting.pid is not None
-        os.kill(fitting.pid, signal.SIGKILL)
+        wait_until(lambda: bool(workers()), "the fitting process")
+        [fitting] = workers()
+        os.kill(fitting, signal.SIGKILL)
         second = iter(range(1, 10_000))
         wait_until(lambda: len(bench.tick(NOW + next(second) / 100)) == len(HOSTS), "the fit to be done again")
     finally:
@@ -113,10 +117,6 @@ def day_of_cpu(now: int) -> Iterator[Sample]:
     for name in HOSTS:
         for at in range(now - 26 * 3600, now + 300, 60):
             yield {"instance": name, "job": "node"}, at, float(0.3 + 0.03 * rng.standard_normal())
-
-
-def children(pid: int) -> list[str]:
-    return [child for each in Path(f"/proc/{pid}/task").glob("*/children") for child in each.read_text().split()]
 
 
 @pytest.mark.real
