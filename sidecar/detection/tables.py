@@ -146,10 +146,18 @@ def fit_tables(found: Floats, noise: Floats, too_odd: float) -> Tables:
     )
 
 
-def quartile_width(found: Floats) -> Floats:
-    """Half the distance (S, F) of the quartiles of features (S, F, N)."""
-    low, high = quantiles(found, 1 / 4, 3 / 4)
-    return (high - low) / 2
+def deviation(found: Floats, scale: Floats) -> Floats:
+    """Robust standard deviation (S, F) of features (S, F, N), whose range is the `scale` (S, F); 0 for constant ones.
+
+    By the distance of the quartiles; where these are one value, as of counts that are mostly 0, by the mean absolute
+    deviation from the middle. Both are what they would be of normal noise.
+    """
+    low, middle, high = quantiles(found, 1 / 4, 1 / 2, 3 / 4)
+    by_quartiles = (high - low) / 2 / QUARTILE_OF_NORMAL
+    apart = np.abs(found - middle[:, :, None])
+    count = np.count_nonzero(~np.isnan(found), axis=2)
+    by_mean = np.nansum(apart, axis=2) / np.maximum(count, 1) * np.sqrt(np.pi / 2)
+    return np.where(by_quartiles > LEAST_SIGMA * scale, by_quartiles, by_mean)
 
 
 def quantiles(found: Floats, *shares: float) -> list[Floats]:
@@ -165,7 +173,7 @@ def believable(scale: Floats, found: Floats) -> Singles:
 
     Whatever the sample says: one in a hundred needs five, one in a thousand eight standard deviations of normal noise.
     """
-    sigma = quartile_width(found) / QUARTILE_OF_NORMAL
+    sigma = deviation(found, scale)
     wide = sigma > LEAST_SIGMA * scale
     return np.where(wide, BELIEF * scale / np.where(wide, sigma, 1.0), np.inf).astype(np.float32)
 

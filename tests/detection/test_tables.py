@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from sidecar.detection.tables import Lookup, believable, fit_tables
+from sidecar.detection.tables import BELIEF, Lookup, believable, deviation, fit_tables
 
 ROWS = 4_000
 
@@ -28,9 +28,22 @@ def test_the_tail_of_noise_is_as_rare_as_it_is() -> None:
     np.testing.assert_allclose(rarity, [2, 2.5, 3], atol=0.5)
 
 
-def test_a_deviation_next_to_nothing_is_none() -> None:
+def test_quartiles_next_to_each_other_tell_no_deviation() -> None:
     found = np.zeros((1, 1, 100))
     found[0, 0, :60] = np.linspace(-1, 1, 60) * 1e-300
     found[0, 0, 0] = 5
-    assert np.isinf(believable(np.full((1, 1), 5.0), found)).all()
+    assert believable(np.full((1, 1), 5.0), found) == pytest.approx(BELIEF * 5 / (0.05 * np.sqrt(np.pi / 2)))
     assert np.isfinite(fit_tables(found, np.full((1, 1), 1e-9), 2.5).curves[0].rarity).all()
+
+
+def test_what_never_varies_has_no_deviation() -> None:
+    assert np.isinf(believable(np.ones((1, 1)), np.full((1, 1, 100), 7.0))).all()
+
+
+def test_the_deviation_is_that_of_the_values() -> None:
+    rng = np.random.default_rng(3)
+    normal, counts = rng.normal(0, 2, (1, 1, ROWS)), rng.poisson(0.2, (1, 1, ROWS)).astype(np.float64)
+    outliers = np.where(rng.random((1, 1, ROWS)) < 0.02, 1e3, normal)
+    assert deviation(normal, np.ones((1, 1))) == pytest.approx(2, rel=0.05)
+    assert deviation(outliers, np.ones((1, 1))) == pytest.approx(2, rel=0.1)
+    assert deviation(counts, np.ones((1, 1))) == pytest.approx(np.sqrt(np.pi / 2) * 0.2, rel=0.1)
