@@ -11,8 +11,8 @@ from sidecar.detection.explain import FEATURES, explain
 from sidecar.detection.settings import Settings
 
 ASPECTS = {
-    "level": ("value", "mean", "jump", "relative_jump"),
-    "time of day": ("residual", "nearest"),
+    "level": ("value", "mean", "jump", "relative_jump", "surprise"),
+    "time of day": ("residual", "nearest", "outside"),
     "trend": ("drift", "innovation", "short_residual", "long_residual"),
     "spread": ("spread", "nearest_spread", "restlessness", "roughness"),
 }

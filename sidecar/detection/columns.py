@@ -7,7 +7,7 @@ column is missing, and missing is NaN.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, reduce
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +17,9 @@ from sidecar.detection.settings import DAY, HOUR, Settings, around_reach, day_re
 
 Reader = Callable[[Ints], Floats]
 """Column numbers (...) to values (S, ...)."""
+
+Statistic = Callable[[Reader, Ints, Ints], Floats]
+"""What is read, column numbers (...) and lags to a statistic (S, ...) of what lies the lags before the columns."""
 
 TINY = 1e-200
 """Takes the place of a zero that is divided by, or whose logarithm is taken."""
@@ -86,12 +89,16 @@ class Panel:
 
     def smooth(self, columns: int) -> Reader:
         """Means of buckets that end at a column; `columns` is the number of them that are looked at."""
+        return self.of_buckets(mean, columns)
+
+    def of_buckets(self, statistic: Statistic, columns: int) -> Reader:
+        """A statistic of buckets that end at a column; `columns` is the number of them that are looked at."""
         bucket = np.arange(self.settings.bucket)
         if len(bucket) == 1:
             return self.read
         if columns <= FEW:
-            return partial(mean, self.read, lags=bucket)
-        return partial(back, np.asfortranarray(mean(self.read, np.arange(self.width), bucket)))
+            return lambda at: statistic(self.read, at, bucket)
+        return partial(back, np.asfortranarray(statistic(self.read, np.arange(self.width), bucket)))
 
     def hours(self, at: Ints) -> Ints:
         """The hour of the day, 0 to 23, on the clock of the time zone."""
@@ -177,6 +184,16 @@ def mean(read: Reader, at: Ints, lags: Ints) -> Floats:
     """Mean of what is present `lags` before each of the columns."""
     total, count = sums(read, at, lags)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def least(read: Reader, at: Ints, lags: Ints) -> Floats:
+    """The least of what is present `lags` before each of the columns."""
+    return reduce(np.fmin, (read(at - lag) for lag in lags.tolist()))
+
+
+def greatest(read: Reader, at: Ints, lags: Ints) -> Floats:
+    """The greatest of what is present `lags` before each of the columns."""
+    return reduce(np.fmax, (read(at - lag) for lag in lags.tolist()))
 
 
 def median(values: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""From the rarities of single features to one score: five parts, each with the bar that the alarm budget sets.
+"""From the rarities of single features to one score: seven parts, each with the bar that the alarm budget sets.
 
 A part asks one question by some features, and all of them have their say: one odd feature is no anomaly. The score is
 that of the part that comes nearest to its bar.
@@ -25,6 +25,7 @@ class Part:
         days: days of history from which on other days, or windows of hours, are known well enough; 0 where none count.
         unanimous: whether the least rarity counts, so that each feature has a veto, instead of their mean.
         single: whether single columns are tested, and not means of five minutes.
+        short: whether it is only asked where steps are shorter than a bucket.
     """
 
     features: tuple[str, ...]
@@ -34,6 +35,7 @@ class Part:
     days: float = 0
     unanimous: bool = False
     single: bool = False
+    short: bool = False
 
     @property
     def places(self) -> Ints:
@@ -46,13 +48,17 @@ PARTS = {
     "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.4, 0.1, rows=600, days=7),
     "departure": Part(("short_residual", "long_residual", "drift"), 1.95, 0.1, rows=600, days=7),
     "texture": Part(("spread", "roughness"), 2.45, rows=400, days=1.5),
+    "unrest": Part(("restlessness", "innovation", "roughness"), 2.2, rows=400, days=1.5),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True),
+    "spike": Part(("outside", "surprise", "jump", "relative_jump"), 2.9, 0.2, rows=900, single=True, short=True),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?
 shape: how unlike other days are the last minutes to hours?
 departure: does the series stay away from what is expected?
 texture: has it become still, or restless?
+unrest: is it restless in a way that nothing foretold?
 jump: has it moved at once by more than it ever does? This one sees single columns of short steps.
+spike: the same where a single column is a small part of a mean, and the last minutes as a whole need not be odd.
 """
 
 PEEL_BAR = 2.5
@@ -66,7 +72,8 @@ def ratio(rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Flo
     `known` (S, F) says which features a model knows: the others, in a short history, do not count. `rows` (S,) are the
     training rows behind them: a tail known from few is not believed in full.
     """
-    return np.asarray(np.maximum.reduce([nearness(part, rarity, known, rows, settings) for part in PARTS.values()]))
+    asked = (part for part in PARTS.values() if settings.bucket > 1 or not part.short)
+    return np.asarray(np.maximum.reduce([nearness(part, rarity, known, rows, settings) for part in asked]))
 
 
 def nearness(part: Part, rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Floats:

@@ -31,8 +31,8 @@ LEAST_ROWS = 30
 """Columns below which nothing is forecast."""
 HOURS = 24
 PRIOR_ROWS = 20
-"""How many columns the scale of all hours weighs beside those of one."""
-LEAST_SHARE, LEAST_SCALE = 0.3, 0.02
+"""How many columns the scale of all hours weighs beside those of one, in a mean of logarithms."""
+LEAST_SHARE, LEAST_SCALE = 0.1, 0.02
 """The least scale of an hour, as a share of that of all hours, and of the spread of the series."""
 
 
@@ -78,6 +78,23 @@ def fit_expectation(panel: Panel, at: Ints, learnt: Floats, unit: Floats) -> Exp
     return Expectation(
         centre, weights, carry, hourly_scale(residual, hours, least), hourly_scale(innovation, hours, least)
     )
+
+
+def fit_persistence(panel: Panel, at: Ints, learnt: Floats) -> Floats:
+    """The share (S,) of a value's distance from the half hour before it that the next value keeps; NaN without buckets.
+
+    Learnt from the columns `at` (n,) where `learnt` (S, n) has a value.
+    """
+    if panel.settings.bucket == 1:
+        return np.full(len(learnt), np.nan)
+    middle = half_hour_before(panel, at)
+    before = np.nan_to_num(panel.read(at - 1) - middle)
+    return np.clip(regress(before[:, None], learnt - middle)[:, 0], -1.0, 1.0)
+
+
+def half_hour_before(panel: Panel, at: Ints) -> Floats:
+    """Middle (S, n) of the single values of the half hour before columns (n,)."""
+    return median(panel.read(at - np.arange(1, panel.settings.jump_steps + 1)[:, None]))
 
 
 def expected(expectation: Expectation, panel: Panel, smooth: Reader, at: Ints) -> Floats:
@@ -180,7 +197,8 @@ def hourly_scale(error: Floats, hours: Ints, least: Floats) -> Floats:
         near = (hours - hour + 1) % HOURS <= 2  # noqa: PLR2004 the hour before, this one, the one after
         count = np.count_nonzero(~np.isnan(size[:, near]), axis=1)[:, None]
         own = np.nan_to_num(median(size[:, near, None]))
-        scale[:, hour, None] = np.sqrt((count * own**2 + PRIOR_ROWS * whole**2) / (count + PRIOR_ROWS))
+        weight = count / (count + PRIOR_ROWS)
+        scale[:, hour, None] = np.maximum(own, LEAST_SHARE * whole) ** weight * whole ** (1 - weight)
     return np.maximum(np.maximum(scale, LEAST_SHARE * whole), np.maximum(least, TINY)[:, None])
 
 

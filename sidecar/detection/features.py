@@ -1,7 +1,7 @@
 """What the detector looks at: a few numbers per column, each a function of its value and of the past.
 
 All of them compare what is with what was usual; each would be small for an ordinary column and large, either way, for
-an odd one. Steps shorter than five minutes are averaged over five minutes, trailing, but for the last three features.
+an odd one. Steps shorter than five minutes are averaged over five minutes, trailing, but for the last five features.
 
 The past has its part in them through `Past`, found once per column; the column's own value comes last. So the search
 for a band can try value after value without looking at the past again.
@@ -13,8 +13,20 @@ from typing import Any
 import numpy as np
 
 from sidecar.detection.arrays import Bools, Floats, Ints
-from sidecar.detection.columns import TINY, Panel, Reader, Track, Window, days_ago, mean, median, nearest
-from sidecar.detection.expectation import SEASONAL_DAYS, Expectation, at_hours, carried, expected
+from sidecar.detection.columns import (
+    TINY,
+    Panel,
+    Reader,
+    Track,
+    Window,
+    days_ago,
+    greatest,
+    least,
+    mean,
+    median,
+    nearest,
+)
+from sidecar.detection.expectation import SEASONAL_DAYS, Expectation, at_hours, carried, expected, half_hour_before
 from sidecar.detection.rows import Rows
 
 NAMES = (
@@ -32,6 +44,8 @@ NAMES = (
     "roughness",
     "jump",
     "relative_jump",
+    "outside",
+    "surprise",
 )
 """In the unit of the series, but for those said to be relative to what is usual:
 value: the value itself;
@@ -46,11 +60,15 @@ short_residual, long_residual: mean residual of the last 25 and 100 minutes, rel
 restlessness: logarithm of the standard deviation of the innovations of the last 100 minutes, relative;
 roughness: logarithm of the mean change from column to column, against the middle of the same on the last days;
 jump: distance from the middle of the last half hour;
-relative_jump: that distance over the mean change from column to column before.
+relative_jump: that distance over the mean change from column to column before;
+outside: how far it lies outside of the single values about the same time of day on the last days;
+surprise: its distance from what the value just before foretold.
+
+The last two are of steps that are shorter than a bucket, where a value is a small part of the means; else NaN.
 """
 LOGARITHMIC = ("spread", "restlessness", "roughness")
 RELATIVE = ("residual", "innovation", "short_residual", "long_residual", "relative_jump")
-DISTANCES = ("nearest", "nearest_spread")
+DISTANCES = ("nearest", "nearest_spread", "outside")
 """Those that are never below 0."""
 LEAST_SPREAD, LEAST_JUMP = 1e-3, 0.02
 """Where logarithms of a spread begin, and the least yardstick of a jump, as shares of the series' own spread."""
@@ -64,17 +82,20 @@ class Usual(Rows):
     Attributes:
         unit: (S,) the spread of the values.
         rough: (S,) the usual change from column to column.
+        persistence: (S,) the share of a value's distance from the half hour before it that the next value keeps.
         expectation: the forecasts.
     """
 
     unit: Floats
     rough: Floats
+    persistence: Floats
     expectation: Expectation
 
     @classmethod
     def empty(cls, rows: int) -> "Usual":
         """Of series that were never fitted."""
-        return cls(np.zeros(rows), np.zeros(rows), Expectation.empty(rows))
+        unit, rough, persistence = np.zeros((3, rows))
+        return cls(unit, rough, persistence, Expectation.empty(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,7 @@ class Past:
         short: the window of `drift`, without the newest value as all windows here.
         short_then: the middle of its mean at the same time of day on the last days.
         long: the window of `spread` and `mean`.
+        low, high: the range of the single values about that time.
         spreads: (S, L, n) the standard deviations about the same time of day on the last days.
         short_residuals: the window of `short_residual`.
         long_residuals: the window of `long_residual`.
@@ -99,6 +121,7 @@ class Past:
         previous: the value before.
         rough_then: the middle of the mean change at the same time of day on the last days.
         half_hour: the middle of the last half hour.
+        foretold: what it and the value before let one expect.
         calm: the mean change before a jump, with the usual one.
         least: (S, 1) where the logarithm of a spread begins.
     """
@@ -112,6 +135,8 @@ class Past:
     short: Window
     short_then: Floats
     long: Window
+    low: Floats
+    high: Floats
     spreads: Floats
     short_residuals: Window
     long_residuals: Window
@@ -120,6 +145,7 @@ class Past:
     previous: Floats
     rough_then: Floats
     half_hour: Floats
+    foretold: Floats
     calm: Floats
     least: Floats
 
@@ -159,6 +185,8 @@ class Past:
             np.log(np.maximum(rough, self.least)) - np.log(np.maximum(self.rough_then, self.least)),
             jump,
             over(jump, self.calm),
+            np.maximum(np.maximum(self.low - newest, newest - self.high), 0.0),
+            newest - self.foretold,
         ]
         return np.stack(found, axis=1)
 
@@ -199,16 +227,19 @@ def _by_other_days(panel: Panel, smooth: Reader, at: Ints) -> dict[str, Any]:
     settings = panel.settings
     days = days_ago(panel.times(at), np.arange(1, settings.days_back + 1), settings)
     slack = settings.slack_steps
-    about = at - days[:, None] + np.arange(-slack, slack + 1, settings.bucket)[:, None]
+    about = (at - days[:, None] + np.arange(-slack, slack + 1, settings.bucket)[:, None]).reshape(-1, len(at))
+    single = about if settings.bucket > 1 else about[:0]
     around = (at - days[:, None] + np.array([-slack, 0, slack])[:, None]).reshape(-1, len(at))
     same_time = at - days[:SEASONAL_DAYS]
     short = Track.of(lambda columns: mean(smooth, columns, settings.short_lags), [same_time], panel.width)
     long = Track.of(lambda columns: Window.of(smooth, columns, settings.long_lags).deviation, [around], panel.width)
     return {
-        "about": smooth(about.reshape(-1, len(at))),
+        "about": smooth(about),
         "short": Window.of(smooth, at, settings.short_lags[1:]),
         "short_then": median(short.read(same_time)),
         "long": Window.of(smooth, at, settings.long_lags[1:]),
+        "low": np.fmin.reduce(panel.of_buckets(least, len(at))(single), axis=1, initial=np.nan),
+        "high": np.fmax.reduce(panel.of_buckets(greatest, len(at))(single), axis=1, initial=np.nan),
         "spreads": long.read(around),
     }
 
@@ -224,12 +255,13 @@ def _by_column(usual: Usual, panel: Panel, at: Ints) -> dict[str, Any]:
 
     rough = Track.of(lambda columns: mean(change, columns, lags), [at - days, calm], panel.width)
     yardstick = np.sqrt((np.nan_to_num(rough.read(calm)) ** 2 + usual.rough[:, None] ** 2) / 2)
-    half_hour = panel.read(at - np.arange(1, settings.jump_steps + 1)[:, None])
+    half_hour, previous = half_hour_before(panel, at), panel.read(at - 1)
     return {
         "changes": Window.of(change, at, lags[1:]),
-        "previous": panel.read(at - 1),
+        "previous": previous,
         "rough_then": median(rough.read(at - days)),
-        "half_hour": median(half_hour),
+        "half_hour": half_hour,
+        "foretold": half_hour + usual.persistence[:, None] * (previous - half_hour),
         "calm": np.maximum(yardstick, np.maximum(LEAST_JUMP * usual.unit, TINY)[:, None]),
     }
 

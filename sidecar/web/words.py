@@ -32,6 +32,8 @@ MEANINGS = {
     "roughness": "how it changes from step to step, against other days",
     "jump": "how far it has moved from the last half hour",
     "relative_jump": "how far it has moved, against its changes before",
+    "outside": "how far it lies outside of what other days had about this time",
+    "surprise": "how far it is from what the value before foretold",
 }
 """What the detector's features look at."""
 
