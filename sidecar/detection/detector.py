@@ -13,7 +13,7 @@ import numpy as np
 from sidecar.detection import combination
 from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
 from sidecar.detection.columns import TINY, Panel, median
-from sidecar.detection.expectation import fit_expectation, fit_persistence
+from sidecar.detection.expectation import fit_expectation
 from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, usual_change
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
@@ -195,7 +195,7 @@ def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats) -> Usual:
     magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))
     unit = np.maximum(ordinary_spread(values), NOISE * magnitude)
     rough = usual_change(panel, at, ~np.isnan(learnt))
-    return Usual(unit, rough, fit_persistence(panel, at, learnt), fit_expectation(panel, at, learnt, unit))
+    return Usual(unit, rough, fit_expectation(panel, at, learnt, unit))
 
 
 def features(basis: Usual, panel: Panel, at: Ints, values: Floats) -> Floats:

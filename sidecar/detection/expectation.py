@@ -12,11 +12,11 @@ usually are at that hour.
 """
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 
-from sidecar.detection.arrays import Floats, Ints
+from sidecar.detection.arrays import Floats, Ints, Singles
 from sidecar.detection.columns import TINY, Panel, Reader, Track, back, days_ago, mean, median
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings
@@ -44,21 +44,24 @@ class Expectation(Rows):
         centre: (S,) the middle of the values.
         weights: (S, 4) of the slow forecast: days, weeks, level, yesterday; each as distance from the centre.
         carry: (S, 3) of the fast forecast: the last residual, and the means of a short and of a long window of them.
-        scale: (S, 24) usual size of the residual, by hour of the day.
+        scale: (S, 24) usual size of the residual, by hour of the day, in spreads of the series: single precision does.
         fast_scale: (S, 24) usual size of the innovation.
+        persistence: (S,) the share of a value's distance from the half hour before it that the next value keeps; NaN
+            where steps are no shorter than a bucket.
     """
 
     centre: Floats
     weights: Floats
     carry: Floats
-    scale: Floats
-    fast_scale: Floats
+    scale: Singles
+    fast_scale: Singles
+    persistence: Floats
 
     @classmethod
     def empty(cls, rows: int) -> "Expectation":
         """Of series that were never fitted."""
-        four, three, hours = np.zeros((rows, 4)), np.zeros((rows, 3)), np.ones((rows, HOURS))
-        return cls(np.zeros(rows), four, three, hours, hours.copy())
+        zeros, hours = partial(np.zeros, dtype=np.float64), np.ones((rows, HOURS), dtype=np.float32)
+        return cls(zeros(rows), zeros((rows, 4)), zeros((rows, 3)), hours, hours.copy(), zeros(rows))
 
 
 def fit_expectation(panel: Panel, at: Ints, learnt: Floats, unit: Floats) -> Expectation:
@@ -74,17 +77,17 @@ def fit_expectation(panel: Panel, at: Ints, learnt: Floats, unit: Floats) -> Exp
     residual = np.where(np.isnan(learnt), np.nan, residual)
     carry = regress(before, residual)
     innovation = residual - forecast(carry, before)
-    least = LEAST_SCALE * unit
-    return Expectation(
-        centre, weights, carry, hourly_scale(residual, hours, least), hourly_scale(innovation, hours, least)
-    )
+    scale, fast_scale = (hourly_scale(left / per_spread(unit), hours) for left in (residual, innovation))
+    return Expectation(centre, weights, carry, scale, fast_scale, fit_persistence(panel, at, learnt))
+
+
+def per_spread(unit: Floats) -> Floats:
+    """What residuals (S, n) are divided by to be in spreads (S,) of the series; never 0."""
+    return np.maximum(unit, TINY)[:, None]
 
 
 def fit_persistence(panel: Panel, at: Ints, learnt: Floats) -> Floats:
-    """The share (S,) of a value's distance from the half hour before it that the next value keeps; NaN without buckets.
-
-    Learnt from the columns `at` (n,) where `learnt` (S, n) has a value.
-    """
+    """The persistence (S,), learnt from the columns `at` (n,) where `learnt` (S, n) has a value."""
     if panel.settings.bucket == 1:
         return np.full(len(learnt), np.nan)
     middle = half_hour_before(panel, at)
@@ -188,8 +191,8 @@ def regress(predictors: Floats, target: Floats) -> Floats:
     return np.where(count >= LEAST_ROWS, weights / np.where(size > 0, size, 1.0), 0.0)
 
 
-def hourly_scale(error: Floats, hours: Ints, least: Floats) -> Floats:
-    """Median absolute error (S, 24) around each of `hours` (n,), drawn to that of all; not below `least` (S,)."""
+def hourly_scale(error: Floats, hours: Ints) -> Singles:
+    """Median absolute `error` (S, n) around each of the hours (n,), drawn to that of all: (S, 24), in the same unit."""
     size = np.abs(error)
     whole = np.nan_to_num(median(size[:, :, None]))
     scale = np.repeat(whole, HOURS, axis=1)
@@ -199,9 +202,9 @@ def hourly_scale(error: Floats, hours: Ints, least: Floats) -> Floats:
         own = np.nan_to_num(median(size[:, near, None]))
         weight = count / (count + PRIOR_ROWS)
         scale[:, hour, None] = np.maximum(own, LEAST_SHARE * whole) ** weight * whole ** (1 - weight)
-    return np.maximum(np.maximum(scale, LEAST_SHARE * whole), np.maximum(least, TINY)[:, None])
+    return np.maximum(np.maximum(scale, LEAST_SHARE * whole), LEAST_SCALE).astype(np.float32)
 
 
-def at_hours(scale: Floats, hours: Ints) -> Floats:
-    """The scales (S, n) of hours (n,)."""
-    return back(np.asfortranarray(scale), hours)
+def by_hour(scale: Singles, unit: Floats) -> Reader:
+    """The scales (S, n) of hours (n,) in the unit of the series, whose spread is `unit` (S,)."""
+    return partial(back, np.asfortranarray(scale * per_spread(unit)))

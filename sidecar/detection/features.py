@@ -26,7 +26,7 @@ from sidecar.detection.columns import (
     median,
     nearest,
 )
-from sidecar.detection.expectation import SEASONAL_DAYS, Expectation, at_hours, carried, expected, half_hour_before
+from sidecar.detection.expectation import SEASONAL_DAYS, Expectation, by_hour, carried, expected, half_hour_before
 from sidecar.detection.rows import Rows
 
 NAMES = (
@@ -82,20 +82,17 @@ class Usual(Rows):
     Attributes:
         unit: (S,) the spread of the values.
         rough: (S,) the usual change from column to column.
-        persistence: (S,) the share of a value's distance from the half hour before it that the next value keeps.
         expectation: the forecasts.
     """
 
     unit: Floats
     rough: Floats
-    persistence: Floats
     expectation: Expectation
 
     @classmethod
     def empty(cls, rows: int) -> "Usual":
         """Of series that were never fitted."""
-        unit, rough, persistence = np.zeros((3, rows))
-        return cls(unit, rough, persistence, Expectation.empty(rows))
+        return cls(np.zeros(rows), np.zeros(rows), Expectation.empty(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +153,7 @@ class Past:
         return cls(
             bucket=Window.of(panel.read, at, np.arange(1, settings.bucket)),
             least=np.maximum(LEAST_SPREAD * usual.unit, TINY)[:, None],
-            **_by_forecast(usual.expectation, panel, smooth, at),
+            **_by_forecast(usual, panel, smooth, at),
             **_by_other_days(panel, smooth, at),
             **_by_column(usual, panel, at),
         )
@@ -196,26 +193,27 @@ def over(distance: Floats, scale: Floats) -> Floats:
     return np.clip(distance / scale, -FARTHEST, FARTHEST)
 
 
-def _by_forecast(expectation: Expectation, panel: Panel, smooth: Reader, at: Ints) -> dict[str, Any]:
+def _by_forecast(usual: Usual, panel: Panel, smooth: Reader, at: Ints) -> dict[str, Any]:
     """What comes of the forecasts of the columns and of those just before them."""
-    settings = panel.settings
+    settings, expectation = panel.settings, usual.expectation
     lags = np.arange(0, 2 * settings.long_steps, settings.bucket)  # innovations of a window look back on another one
     slow = Track.of(lambda columns: expected(expectation, panel, smooth, columns), [at - lags[:, None]], panel.width)
     residuals = Track.of(lambda columns: smooth(columns) - slow.read(columns), [at - lags[:, None]], panel.width)
+    scale, fast_scale = (by_hour(each, usual.unit) for each in (expectation.scale, expectation.fast_scale))
 
     def relative(columns: Ints) -> Floats:
-        return over(residuals.read(columns), at_hours(expectation.scale, panel.hours(columns)))
+        return over(residuals.read(columns), scale(panel.hours(columns)))
 
     def innovation(columns: Ints) -> Floats:
         left = residuals.read(columns) - carried(expectation, residuals.read, columns, settings)
-        return over(left, at_hours(expectation.fast_scale, panel.hours(columns)))
+        return over(left, fast_scale(panel.hours(columns)))
 
     innovations = Track.of(innovation, [at - settings.long_lags[1:, None]], panel.width)
     return {
         "expected": slow.read(at),
         "carried": carried(expectation, residuals.read, at, settings),
-        "scale": at_hours(expectation.scale, panel.hours(at)),
-        "fast_scale": at_hours(expectation.fast_scale, panel.hours(at)),
+        "scale": scale(panel.hours(at)),
+        "fast_scale": fast_scale(panel.hours(at)),
         "short_residuals": Window.of(relative, at, settings.short_lags[1:]),
         "long_residuals": Window.of(relative, at, settings.long_lags[1:]),
         "innovations": Window.of(innovations.read, at, settings.long_lags[1:]),
@@ -261,7 +259,7 @@ def _by_column(usual: Usual, panel: Panel, at: Ints) -> dict[str, Any]:
         "previous": previous,
         "rough_then": median(rough.read(at - days)),
         "half_hour": half_hour,
-        "foretold": half_hour + usual.persistence[:, None] * (previous - half_hour),
+        "foretold": half_hour + usual.expectation.persistence[:, None] * (previous - half_hour),
         "calm": np.maximum(yardstick, np.maximum(LEAST_JUMP * usual.unit, TINY)[:, None]),
     }
 

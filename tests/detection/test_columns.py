@@ -4,7 +4,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.detection.arrays import Floats
-from sidecar.detection.columns import Panel, Track, Window, days_ago, looked_at, mean, median, nearest
+from sidecar.detection.columns import (
+    Panel,
+    Track,
+    Window,
+    days_ago,
+    greatest,
+    least,
+    looked_at,
+    mean,
+    median,
+    nearest,
+)
 from sidecar.detection.settings import DAY, HOUR, Settings
 
 END = 1_711_846_800
@@ -24,6 +35,22 @@ def test_before_the_first_column_everything_is_missing() -> None:
 def test_means_are_of_what_is_present() -> None:
     read, at = panel(ROWS).read, np.array([2, 4])
     np.testing.assert_array_equal(mean(read, at, np.arange(3)), [[1.5, 6], [NAN, 3]])
+
+
+def test_extremes_are_of_what_is_present() -> None:
+    read, at, lags = panel(ROWS).read, np.array([2, 4]), np.arange(3)
+    np.testing.assert_array_equal(least(read, at, lags), [[1, 4], [NAN, 3]])
+    np.testing.assert_array_equal(greatest(read, at, lags), [[2, 8], [NAN, 3]])
+
+
+def test_a_statistic_of_buckets_is_the_same_for_few_columns_and_for_many() -> None:
+    values = np.random.default_rng(2).normal(0, 1, (2, 60))
+    whole, few = panel(values, step=60), np.array([3, 40, 59])
+    assert whole.settings.bucket == 5
+    for statistic in (mean, least, greatest):
+        every = whole.of_buckets(statistic, 60)(few)
+        np.testing.assert_array_equal(whole.of_buckets(statistic, 3)(few), every)
+    assert every[:, 2].tolist() == values[:, 55:].max(axis=1).tolist()
 
 
 def test_a_window_with_one_more_value_is_that_of_all_of_them() -> None:

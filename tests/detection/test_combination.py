@@ -26,8 +26,9 @@ def test_one_odd_feature_is_no_anomaly() -> None:
 
 def test_the_part_nearest_to_its_bar_decides() -> None:
     found = np.random.default_rng(1).gamma(2, 1, (1, len(NAMES), 50))
-    parts = [nearness(part, found, KNOWN, MANY, HOURLY) for part in PARTS.values()]
-    np.testing.assert_array_equal(ratio(found, KNOWN, MANY, HOURLY), np.max(parts, axis=0))
+    for settings, asked in ((HOURLY, set(PARTS) - {"spike"}), (Settings(60), set(PARTS))):
+        parts = [nearness(PARTS[name], found, KNOWN, MANY, settings) for name in asked]
+        np.testing.assert_array_equal(ratio(found, KNOWN, MANY, settings), np.max(parts, axis=0))
 
 
 def test_what_is_not_known_does_not_count() -> None:
@@ -49,7 +50,8 @@ def test_other_days_are_believed_less_until_there_is_a_week_of_them() -> None:
     for part in PARTS.values():
         three, seven = trust(part, rows, MINUTELY)[:, 0]
         assert seven == 1
-        assert three == pytest.approx(min(3 / part.days, 1) ** 0.5 if part.days else 1)
+        enough = min(rows[0] / part.rows, 1) * (min(3 / part.days, 1) if part.days else 1)
+        assert three == pytest.approx(enough**0.5)
 
 
 def test_more_tests_and_a_smaller_budget_ask_for_more() -> None:

@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from sidecar.detection.arrays import Floats
 from sidecar.detection.columns import Panel
 from sidecar.detection.expectation import (
+    LEAST_SCALE,
     Expectation,
-    at_hours,
+    by_hour,
     expected,
     fit_expectation,
+    fit_persistence,
     forecast,
     hourly_scale,
     lagged,
@@ -82,15 +85,33 @@ def test_nothing_is_forecast_from_next_to_nothing() -> None:
 def test_noise_is_measured_by_the_hour() -> None:
     hours = T % 24
     errors = RNG.normal(0, 1, (1, len(T))) * np.where(hours < 12, 1.0, 5.0)
-    scale = hourly_scale(errors, hours, np.zeros(1))[0]
-    assert 2.5 < scale[18] / scale[6] < 6
-    np.testing.assert_array_equal(at_hours(scale[None], np.array([18, 6])), [[scale[18], scale[6]]])
+    scale = hourly_scale(errors, hours)
+    assert 2.5 < scale[0, 18] / scale[0, 6] < 6
+    assert by_hour(scale, np.array([3.0]))(np.array([18, 6])) == pytest.approx(3 * scale[:, [18, 6]])
+
+
+def test_a_quiet_hour_is_quiet_also_in_a_short_history() -> None:
+    hours = np.arange(14 * 24) % 24
+    quiet = (hours >= 1) & (hours <= 5)
+    errors = RNG.normal(0, 1, (1, len(hours))) * np.where(quiet, 0.02, 1.0)
+    scale = hourly_scale(errors, hours)[0]
+    assert scale[3] < 0.3 * scale[15]
 
 
 def test_a_scale_is_never_nothing() -> None:
-    scale = hourly_scale(np.zeros((2, 48)), np.arange(48) % 24, np.array([0.5, 0.0]))
-    assert scale[0].tolist() == [0.5] * 24
-    assert (scale[1] > 0).all()
+    scale = hourly_scale(np.zeros((2, 48)), np.arange(48) % 24)
+    assert scale.tolist() == [[pytest.approx(LEAST_SCALE)] * 24] * 2
+    assert (by_hour(scale, np.array([0.5, 0.0]))(np.arange(24)) > 0).all()
+
+
+def test_a_value_keeps_what_it_kept_of_the_distance_from_the_half_hour_before_it() -> None:
+    n, settings = 6_000, Settings(60, fit_window=8 * DAY)
+    wandering = lfilter([1], [1, -0.8], RNG.normal(0, 1, (2, n)), axis=1)
+    wandering[1] = RNG.normal(0, 1, n)
+    panel, at = Panel.of(wandering, END, settings), np.arange(200, n)
+    keeps = fit_persistence(panel, at, wandering[:, at])
+    assert keeps == pytest.approx([0.75, 0], abs=0.1)
+    assert np.isnan(fit_persistence(Panel.of(wandering, END, SETTINGS), at, wandering[:, at])).all()
 
 
 def test_the_level_is_the_middle_of_the_day_before() -> None:

@@ -72,6 +72,21 @@ def test_a_steady_series_that_jumps_is_far_from_everything() -> None:
     assert found["jump"][1] == pytest.approx(2, abs=0.3)
 
 
+def test_a_spike_of_one_short_step_is_outside_of_other_days_and_a_surprise() -> None:
+    settings = Settings(MINUTE, fit_window=8 * DAY)
+    values = 10 + np.random.default_rng(1).normal(0, 0.1, (3, 10 * DAY // 60))
+    values[1, -1] = 12
+    values[2, [-1, -1 - DAY // 60]] = 12  # as yesterday
+    found = of_the_newest(values, settings)
+    assert found["outside"] == pytest.approx([0, 1.6, 0], abs=0.2)
+    assert found["surprise"][1:] == pytest.approx([2, 2], abs=0.5)
+
+
+def test_a_step_as_long_as_a_bucket_has_no_features_of_single_columns() -> None:
+    found = of_the_newest(series(PLANS[0]), Settings(5 * MINUTE, fit_window=8 * DAY))
+    assert all(np.isnan(found[name]).all() for name in ("outside", "surprise"))
+
+
 def test_a_series_that_stands_still_is_calm_in_every_way() -> None:
     settings = Settings(5 * MINUTE, fit_window=8 * DAY)
     values = 10 + np.random.default_rng(1).normal(0, 0.1, (2, 10 * DAY // 300))
