@@ -14,10 +14,10 @@ from sidecar.prometheus.source import RangeSource
 
 MB = 1_000_000
 
-PROCESS_BYTES = 92 * MB
+PROCESS_BYTES = 86 * MB
 """Of a process without a series. This and the following: docs/explanation/performance.md, on one of its cores."""
 SAMPLE_BYTES = 8.1
-SERIES_BYTES = {Scope.SERIES: 15_000, Scope.GROUP: 6_000}
+SERIES_BYTES = {Scope.SERIES: 18_000, Scope.GROUP: 9_000}
 """Beside the samples: the models, of groups of ten and more, the labels and the exported text."""
 SCORE_SECONDS = 0.07e-3
 """Of one series at one step, from the answer to the metrics."""
