@@ -154,7 +154,7 @@ def deviation(found: Floats, scale: Floats) -> Floats:
     """
     low, middle, high = quantiles(found, 1 / 4, 1 / 2, 3 / 4)
     by_quartiles = (high - low) / 2 / QUARTILE_OF_NORMAL
-    apart = np.abs(found - middle[:, :, None])
+    apart = np.ascontiguousarray(np.abs(found - middle[:, :, None]))  # in C order, so that sums come out alike
     count = np.count_nonzero(~np.isnan(found), axis=2)
     by_mean = np.nansum(apart, axis=2) / np.maximum(count, 1) * np.sqrt(np.pi / 2)
     return np.where(by_quartiles > LEAST_SIGMA * scale, by_quartiles, by_mean)
