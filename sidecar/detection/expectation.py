@@ -192,7 +192,10 @@ def regress(predictors: Floats, target: Floats) -> Floats:
 
 
 def hourly_scale(error: Floats, hours: Ints) -> Singles:
-    """Median absolute `error` (S, n) around each of the hours (n,), drawn to that of all: (S, 24), in the same unit."""
+    """Median absolute error (S, 24) around each of `hours` (n,), drawn to that of all.
+
+    The `error` (S, n) is in spreads of the series, and so is the result; not below `LEAST_SCALE`.
+    """
     size = np.abs(error)
     whole = np.nan_to_num(median(size[:, :, None]))
     scale = np.repeat(whole, HOURS, axis=1)
