@@ -44,11 +44,9 @@ class Answerer:
     def _judgement(self, table: Table, grid: Grid) -> Judgement:
         known = grid.leading & ~np.isnan(table.values)
         series = Series(NO_LABELS, grid.times[known], table.values[known])
-        if not len(series.times):
-            return joined([], NO_LABELS)
-        query = fitted_to(self.query, grid.step)
-        replayer = Replayer.of(query, self.timezone, band=self.band)
-        return joined(replayer.replay(series, int(series.times[0]), int(grid.times.max())), NO_LABELS)
+        replayer = Replayer.of(fitted_to(self.query, grid.step), self.timezone, band=self.band)
+        lives = replayer.replay(series, int(series.times[0]), int(grid.times.max())) if known.any() else []
+        return joined(lives, replayer.schedule.settings)
 
 
 def fitted_to(query: QueryConfig, step: int) -> QueryConfig:

@@ -13,6 +13,7 @@ from sidecar.detection.alarm import Policy
 from sidecar.detection.band import band
 from sidecar.detection.missing import filled
 from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Verdicts, Watch, group_of
 from sidecar.loop.terms import policy_of, schedule_of
 from sidecar.prometheus.frame import Frame, LabelSet
@@ -210,10 +211,10 @@ class Tape:
         return np.where(first == oldest, NEVER, known)
 
 
-def joined(parts: list[Judgement], labels: LabelSet) -> Judgement:
+def joined(parts: list[Judgement], settings: Settings) -> Judgement:
     """Judgements on spans that follow each other, as one; of no step where there is none."""
     if not parts:
-        verdicts = Verdicts.blank(Frame((labels,), 0, 1, np.empty((1, 0))), 0)
+        verdicts = Verdicts.blank(Frame(((),), 0, settings.step, np.empty((1, 0))), 0, settings)
         return Judgement.unbound(verdicts)
     whole: Judgement = _joined(parts)
     return whole

@@ -57,7 +57,7 @@ class Trace:
 
 def trace(replayer: Replayer, series: Series, span: Span) -> Trace:
     """Replays a series over a span of its grid."""
-    verdicts = joined(replayer.replay(series, span.begin, span.end), series.labels).verdicts
+    verdicts = joined(replayer.replay(series, span.begin, span.end), replayer.schedule.settings).verdicts
     times, values, scores = verdicts.times, verdicts.values[0], verdicts.scores
     score, expected = scores.score[0], scores.expected[0]
     alarms = tuple(

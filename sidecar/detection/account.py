@@ -7,7 +7,8 @@ import numpy as np
 
 from sidecar.detection.arrays import Floats
 from sidecar.detection.detector import Models, Scores
-from sidecar.detection.explain import FEATURES, explain
+from sidecar.detection.explain import explain
+from sidecar.detection.features import names
 from sidecar.detection.settings import Settings
 
 ASPECTS = {
@@ -48,21 +49,25 @@ def accounts(models: Models, scores: Scores, settings: Settings) -> list[Account
     """Why the newest column of `scores` is as it is, a model and an account per row; None where it has no score."""
     told, rarity = explain(models, scores, settings), scores.rarity[:, :, -1]
     return [
-        None if np.isnan(score) else _account(score, told.without[row], rarity[row])
+        None if np.isnan(score) else _account(score, named(told.without[row], settings), named(rarity[row], settings))
         for row, score in enumerate(scores.score[:, -1].tolist())
     ]
 
 
-def _account(score: float, without: Floats, rarity: Floats) -> Account:
-    rarities = dict(zip(FEATURES, rarity.tolist(), strict=True))
+def named(found: Floats, settings: Settings) -> dict[str, float]:
+    """Something of each feature (F,), by its name."""
+    return dict(zip(names(settings), found.tolist(), strict=True))
+
+
+def _account(score: float, without: Mapping[str, float], rarities: Mapping[str, float]) -> Account:
     rarest = max(rarities, key=rarities.__getitem__)
-    left = sorted(zip(FEATURES, without.tolist(), strict=True), key=lambda each: each[1])
+    left = sorted(without.items(), key=lambda each: each[1])
     return Account(score, tuple(left), changes(rarities), rarest, 10.0 ** min(rarities[rarest], RAREST))
 
 
 def changes(rarities: Mapping[str, float]) -> tuple[str, ...]:
     """Which of `ASPECTS` changed, given the rarity of each feature; the rarest change first."""
-    most = {aspect: max(rarities[name] for name in names) for aspect, names in ASPECTS.items()}
+    most = {aspect: max(rarities.get(name, 0.0) for name in looks) for aspect, looks in ASPECTS.items()}
     if rarities["value"] >= ODD:
         del most["time of day"]  # it would be odd at any time
     odd = [aspect for aspect, rarity in most.items() if rarity >= ODD]

@@ -14,7 +14,7 @@ from sidecar.detection import combination
 from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
 from sidecar.detection.columns import TINY, Panel, median
 from sidecar.detection.expectation import fit_expectation
-from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, usual_change
+from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, names, usual_change
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
 from sidecar.detection.siblings import AT_ONCE, Siblings, bent, fit_siblings
@@ -49,10 +49,10 @@ class Models(Rows):
     fitted: Bools
 
     @classmethod
-    def empty(cls, rows: int) -> "Models":
+    def empty(cls, rows: int, settings: Settings) -> "Models":
         """Models of series that were never fitted."""
-        used, usual = np.zeros((2, rows))
-        return cls(Tables.empty(rows, len(NAMES)), Usual.empty(rows), used, usual, np.zeros(rows, dtype=np.bool_))
+        tables, used, usual = Tables.empty(rows, len(names(settings))), *np.zeros((2, rows))
+        return cls(tables, Usual.empty(rows), used, usual, np.zeros(rows, dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.fitted)
@@ -65,7 +65,7 @@ class Scores(Rows):
     Attributes:
         score: (S, n) 1 is the threshold, higher is rarer, 0.5 the middle of a series' ordinary columns.
         expected: (S, n) the value that was to be expected.
-        rarity: (S, F, n) of each feature, in the order of `features.NAMES`.
+        rarity: (S, F, n) of each feature, in the order of `features.names`.
     """
 
     score: Floats
@@ -73,10 +73,10 @@ class Scores(Rows):
     rarity: Floats
 
     @classmethod
-    def blank(cls, series: int, columns: int) -> "Scores":
+    def blank(cls, series: int, columns: int, settings: Settings) -> "Scores":
         """Nothing scored."""
         unknown = np.full((series, columns), np.nan)
-        return cls(unknown, unknown.copy(), np.zeros((series, len(NAMES), columns)))
+        return cls(unknown, unknown.copy(), np.zeros((series, len(names(settings)), columns)))
 
     def columns(self, which: slice) -> "Scores":
         """Some columns."""
@@ -128,7 +128,7 @@ def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Si
     if len(seeds) != len(values):
         raise ValueError(f"{len(seeds)} seeds for {len(values)} series")
     if not len(values):
-        return Models.empty(0)
+        return Models.empty(0, settings)
     too_odd = combination.too_odd(settings)
     if siblings is None:
         lessons = (learn(block, end, settings) for block in blocks(values, FIT_CELLS))
@@ -143,7 +143,7 @@ def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Si
 def fit_together(values: Floats, end: int, siblings: Siblings, settings: Settings, columns: int) -> Models:
     """As `fit`, of series that are all learnt from by so many `columns`."""
     lesson = learn_some(values, end, settings, columns)
-    tables = fit_siblings(lesson.found, lesson.noise, siblings, combination.too_odd(settings))
+    tables = fit_siblings(lesson.found, lesson.noise, siblings, settings)
     parts = [slice(i, i + AT_ONCE) for i in range(0, len(values), AT_ONCE)]
     return Models.concatenate([lesson.take(part).own_models(tables.take(part), settings) for part in parts])
 
@@ -163,7 +163,7 @@ def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None
     if some is not None:
         at, learnt = at[some], learnt[:, some]
     found = features(basis, panel, at, learnt)
-    return Lesson(basis, found, noise_of(values), age / settings.bucket, well_known(values, settings))
+    return Lesson(basis, found, noise_of(values, settings), age / settings.bucket, well_known(values, settings))
 
 
 def learn_some(values: Floats, end: int, settings: Settings, columns: int) -> Lesson:
@@ -204,10 +204,10 @@ def features(basis: Usual, panel: Panel, at: Ints, values: Floats) -> Floats:
     return np.where(np.isnan(values)[:, None], np.nan, found)
 
 
-def noise_of(values: Floats) -> Floats:
+def noise_of(values: Floats, settings: Settings) -> Floats:
     """The range (S, F) of a feature below which it is noise of the arithmetic."""
     magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))[:, None]
-    return np.maximum(NOISE * np.where(np.isin(NAMES, LOGARITHMIC + RELATIVE), 1.0, magnitude), TINY)
+    return np.maximum(NOISE * np.where(np.isin(names(settings), LOGARITHMIC + RELATIVE), 1.0, magnitude), TINY)
 
 
 def ages(values: Floats) -> Ints:
@@ -280,7 +280,7 @@ def score(models: Models, values: Floats, end: int, settings: Settings, last: in
     at_once = max(1, SCORE_CELLS // max(last, 1))
     blocks = [slice(i, i + at_once) for i in range(0, len(values), at_once)]
     parts = [score_block(models.take(block), values[block], end, settings, last) for block in blocks]
-    return Scores.concatenate(parts) if parts else Scores.blank(0, last)
+    return Scores.concatenate(parts) if parts else Scores.blank(0, last, settings)
 
 
 def score_block(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:

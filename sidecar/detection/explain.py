@@ -7,10 +7,8 @@ import numpy as np
 from sidecar.detection import combination
 from sidecar.detection.arrays import Floats, Ints
 from sidecar.detection.detector import Models, Scores, score_of
-from sidecar.detection.features import NAMES
+from sidecar.detection.features import names
 from sidecar.detection.settings import Settings
-
-FEATURES = NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +16,10 @@ class Explanation:
     """What lies behind the newest scores.
 
     Attributes:
-        without: (S, F) the score if a feature were as usual, in the order of FEATURES: the lower, the more it carries.
+        without: (S, F) the score if a feature were as usual, in the order of `features.names`: the lower, the more
+            it carries.
         one_in: (S,) the column is as rare as one in so many steps, by the feature that is rarest.
-        unusual: (S,) number of that feature in FEATURES.
+        unusual: (S,) number of that feature.
     """
 
     without: Floats
@@ -33,7 +32,7 @@ def explain(models: Models, scores: Scores, settings: Settings) -> Explanation:
     rarity = scores.rarity[:, :, -1:]
     without = [
         score_of(models, put_back(rarity, feature, combination.USUAL_RARITY), settings)[:, 0]
-        for feature in range(len(FEATURES))
+        for feature in range(len(names(settings)))
     ]
     return Explanation(
         np.where(np.isnan(scores.score[:, -1:]), np.nan, np.stack(without, axis=1)),

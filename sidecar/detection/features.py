@@ -28,6 +28,7 @@ from sidecar.detection.columns import (
 )
 from sidecar.detection.expectation import SEASONAL_DAYS, Expectation, by_hour, carried, expected, half_hour_before
 from sidecar.detection.rows import Rows
+from sidecar.detection.settings import Settings
 
 NAMES = (
     "value",
@@ -64,8 +65,10 @@ relative_jump: that distance over the mean change from column to column before;
 outside: how far it lies outside of the single values about the same time of day on the last days;
 surprise: its distance from what the value just before foretold.
 
-The last two are of steps that are shorter than a bucket, where a value is a small part of the means; else NaN.
+The last two are only looked at where steps are shorter than a bucket, and a value is a small part of the means.
 """
+OF_SHORT_STEPS = ("outside", "surprise")
+"""The last ones of `NAMES`, so that the others stand where they stand without them."""
 LOGARITHMIC = ("spread", "restlessness", "roughness")
 RELATIVE = ("residual", "innovation", "short_residual", "long_residual", "relative_jump")
 DISTANCES = ("nearest", "nearest_spread", "outside")
@@ -73,6 +76,11 @@ DISTANCES = ("nearest", "nearest_spread", "outside")
 LEAST_SPREAD, LEAST_JUMP = 1e-3, 0.02
 """Where logarithms of a spread begin, and the least yardstick of a jump, as shares of the series' own spread."""
 LEAST_RESTLESSNESS, FARTHEST = 1e-3, 1e9
+
+
+def names(settings: Settings) -> tuple[str, ...]:
+    """Those of `NAMES` that are looked at."""
+    return NAMES if settings.bucket > 1 else tuple(name for name in NAMES if name not in OF_SHORT_STEPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,24 @@ class Usual(Rows):
 
 
 @dataclass(frozen=True, slots=True)
+class Single:
+    """What single values of short steps are compared with.
+
+    Attributes:
+        low, high: (S, n) the range of the single values about the same time of day on the last days.
+        kept: (S, n) what usually stays of the distance of the value before from the middle of the last half hour.
+    """
+
+    low: Floats
+    high: Floats
+    kept: Floats
+
+    def features(self, newest: Floats, jump: Floats) -> tuple[Floats, Floats]:
+        """Those of short steps (S, n), were the values of the columns `newest` (S, n), so far from the half hour."""
+        return np.maximum(np.maximum(self.low - newest, newest - self.high), 0.0), jump - self.kept
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """What the values of some columns are compared with; shapes (S, n) but for those named.
 
@@ -109,7 +135,6 @@ class Past:
         short: the window of `drift`, without the newest value as all windows here.
         short_then: the middle of its mean at the same time of day on the last days.
         long: the window of `spread` and `mean`.
-        low, high: the range of the single values about that time.
         spreads: (S, L, n) the standard deviations about the same time of day on the last days.
         short_residuals: the window of `short_residual`.
         long_residuals: the window of `long_residual`.
@@ -118,7 +143,7 @@ class Past:
         previous: the value before.
         rough_then: the middle of the mean change at the same time of day on the last days.
         half_hour: the middle of the last half hour.
-        foretold: what it and the value before let one expect.
+        single: what single values are compared with; None where steps are no shorter than a bucket.
         calm: the mean change before a jump, with the usual one.
         least: (S, 1) where the logarithm of a spread begins.
     """
@@ -132,8 +157,6 @@ class Past:
     short: Window
     short_then: Floats
     long: Window
-    low: Floats
-    high: Floats
     spreads: Floats
     short_residuals: Window
     long_residuals: Window
@@ -142,7 +165,7 @@ class Past:
     previous: Floats
     rough_then: Floats
     half_hour: Floats
-    foretold: Floats
+    single: Single | None
     calm: Floats
     least: Floats
 
@@ -182,8 +205,7 @@ class Past:
             np.log(np.maximum(rough, self.least)) - np.log(np.maximum(self.rough_then, self.least)),
             jump,
             over(jump, self.calm),
-            np.maximum(np.maximum(self.low - newest, newest - self.high), 0.0),
-            newest - self.foretold,
+            *(self.single.features(newest, jump) if self.single else ()),
         ]
         return np.stack(found, axis=1)
 
@@ -223,21 +245,16 @@ def _by_forecast(usual: Usual, panel: Panel, smooth: Reader, at: Ints) -> dict[s
 def _by_other_days(panel: Panel, smooth: Reader, at: Ints) -> dict[str, Any]:
     """What comes of the same time on the last days."""
     settings = panel.settings
-    days = days_ago(panel.times(at), np.arange(1, settings.days_back + 1), settings)
-    slack = settings.slack_steps
-    about = (at - days[:, None] + np.arange(-slack, slack + 1, settings.bucket)[:, None]).reshape(-1, len(at))
-    single = about if settings.bucket > 1 else about[:0]
+    days, slack = days_ago(panel.times(at), np.arange(1, settings.days_back + 1), settings), settings.slack_steps
     around = (at - days[:, None] + np.array([-slack, 0, slack])[:, None]).reshape(-1, len(at))
     same_time = at - days[:SEASONAL_DAYS]
     short = Track.of(lambda columns: mean(smooth, columns, settings.short_lags), [same_time], panel.width)
     long = Track.of(lambda columns: Window.of(smooth, columns, settings.long_lags).deviation, [around], panel.width)
     return {
-        "about": smooth(about),
+        "about": smooth(about_that_time(panel, at)),
         "short": Window.of(smooth, at, settings.short_lags[1:]),
         "short_then": median(short.read(same_time)),
         "long": Window.of(smooth, at, settings.long_lags[1:]),
-        "low": np.fmin.reduce(panel.of_buckets(least, len(at))(single), axis=1, initial=np.nan),
-        "high": np.fmax.reduce(panel.of_buckets(greatest, len(at))(single), axis=1, initial=np.nan),
         "spreads": long.read(around),
     }
 
@@ -254,14 +271,31 @@ def _by_column(usual: Usual, panel: Panel, at: Ints) -> dict[str, Any]:
     rough = Track.of(lambda columns: mean(change, columns, lags), [at - days, calm], panel.width)
     yardstick = np.sqrt((np.nan_to_num(rough.read(calm)) ** 2 + usual.rough[:, None] ** 2) / 2)
     half_hour, previous = half_hour_before(panel, at), panel.read(at - 1)
+    kept = usual.expectation.persistence[:, None] * (previous - half_hour)
     return {
         "changes": Window.of(change, at, lags[1:]),
         "previous": previous,
         "rough_then": median(rough.read(at - days)),
         "half_hour": half_hour,
-        "foretold": half_hour + usual.expectation.persistence[:, None] * (previous - half_hour),
+        "single": _single(kept, panel, at) if settings.bucket > 1 else None,
         "calm": np.maximum(yardstick, np.maximum(LEAST_JUMP * usual.unit, TINY)[:, None]),
     }
+
+
+def _single(kept: Floats, panel: Panel, at: Ints) -> Single:
+    """What single values are compared with, of whose surroundings usually so much (S, n) is kept."""
+    about = about_that_time(panel, at)
+    low = np.fmin.reduce(panel.of_buckets(least, len(at))(about), axis=1, initial=np.nan)
+    high = np.fmax.reduce(panel.of_buckets(greatest, len(at))(about), axis=1, initial=np.nan)
+    return Single(low, high, kept)
+
+
+def about_that_time(panel: Panel, at: Ints) -> Ints:
+    """Columns (L, n) within a quarter of an hour of the same time as columns (n,) on the last days, a bucket apart."""
+    settings = panel.settings
+    days = days_ago(panel.times(at), np.arange(1, settings.days_back + 1), settings)
+    slack = np.arange(-settings.slack_steps, settings.slack_steps + 1, settings.bucket)
+    return np.asarray((at - days[:, None] + slack[:, None]).reshape(-1, len(at)))
 
 
 def usual_change(panel: Panel, at: Ints, learnt: Bools) -> Floats:

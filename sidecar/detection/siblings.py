@@ -10,7 +10,9 @@ import numpy as np
 
 from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
 from sidecar.detection.columns import TINY
-from sidecar.detection.features import DISTANCES, NAMES
+from sidecar.detection.combination import too_odd
+from sidecar.detection.features import DISTANCES, names
+from sidecar.detection.settings import Settings
 from sidecar.detection.tables import (
     LEAST_ROWS,
     TAIL_LEAST,
@@ -78,13 +80,13 @@ def teachers(groups: Seeds, seeds: Seeds, values: Floats, least: int) -> Bools:
     return np.asarray((rank < TEACHERS) & (samples >= least // 2))
 
 
-def fit_siblings(found: Floats, noise: Floats, siblings: Siblings, too_odd: float) -> Tables:
+def fit_siblings(found: Floats, noise: Floats, siblings: Siblings, settings: Settings) -> Tables:
     """Tables of features (S, F, N; NaN: absent) with curves that the groups share; `bent` makes them each one's own."""
     low, middle, high = quantiles(found, BODY, 0.5, 1 - BODY)
-    centre = np.where(np.isin(NAMES, DISTANCES), 0.0, middle)
+    centre = np.where(np.isin(names(settings), DISTANCES), 0.0, middle)
     scale = np.maximum((high - low) / 2, noise)
     z = (found - centre[:, :, None]) / scale[:, :, None]
-    shared = fit_groups(z, siblings, too_odd).take(siblings.group)
+    shared = fit_groups(z, siblings, too_odd(settings)).take(siblings.group)
     known = shared.known & (np.count_nonzero(~np.isnan(found), axis=2) >= LEAST_ROWS)
     return Tables(shared.curves, known, centre + scale * shared.centre, scale * shared.scale, shared.bend)
 

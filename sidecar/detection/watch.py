@@ -85,12 +85,11 @@ class Verdicts:
     outcome: Outcome
 
     @classmethod
-    def blank(cls, frame: Frame, last: int) -> "Verdicts":
+    def blank(cls, frame: Frame, last: int, settings: Settings) -> "Verdicts":
         """Nothing scored and nothing flagged in the last columns of a frame."""
         values = frame.values[:, frame.values.shape[1] - last :]
-        return cls(
-            frame.times[len(frame.times) - last :], values, Scores.blank(*values.shape), Outcome.blank(*values.shape)
-        )
+        scores = Scores.blank(len(values), values.shape[1], settings)
+        return cls(frame.times[len(frame.times) - last :], values, scores, Outcome.blank(*values.shape))
 
     @property
     def flags(self) -> NDArray[np.bool_]:
@@ -172,8 +171,8 @@ class Watched(Rows):
         asked, instant, bounded = np.full((3, n), NEVER)
         failed, flagged = np.zeros((2, n), bool)
         lower, upper = np.full((2, n), np.nan)
-        alarms = Alarms.idle(n, policy)
-        return cls(seeds, groups, asked, instant, Models.empty(n), failed, alarms, flagged, lower, upper, bounded)
+        models, alarms = Models.empty(n, schedule.settings), Alarms.idle(n, policy)
+        return cls(seeds, groups, asked, instant, models, failed, alarms, flagged, lower, upper, bounded)
 
 
 class Watch:
@@ -255,7 +254,7 @@ class Watch:
         was_firing = self.series.flagged & (self.series.alarms.active == self.scored_until)
         changed = self._change_models(frame.end)
         kept = None if new else self.verdicts
-        verdicts = kept.newest() if kept else Verdicts.blank(frame, max(new, 1))
+        verdicts = kept.newest() if kept else Verdicts.blank(frame, max(new, 1), self.settings)
         if new:
             steady = np.flatnonzero(~changed) if changed.any() else slice(None)
             self._judge(frame, suppressed, steady, verdicts, new)

@@ -23,7 +23,7 @@ def series(hours: int) -> Series:
 
 def judged(past: Series, *, search: bool = True) -> Judgement:
     replayer = Replayer.of(QUERY, "Europe/Berlin", band=search)
-    return joined(replayer.replay(past, START, int(past.times[-1])), ())
+    return joined(replayer.replay(past, START, int(past.times[-1])), replayer.schedule.settings)
 
 
 def test_the_band_is_that_of_the_newest_step_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def step_by_step(values: NDArray[np.float64], plan: Replayer) -> Verdicts:
         parts.append(Judgement.unbound(verdicts))
         for job in jobs:
             watch.install(job, job.run())
-    return joined(parts, LABELS).verdicts
+    return joined(parts, plan.schedule.settings).verdicts
 
 
 def assert_equal(found: Verdicts, expected: Verdicts) -> None:
@@ -72,7 +72,7 @@ def assert_equal(found: Verdicts, expected: Verdicts) -> None:
 def test_a_replay_gives_what_a_watch_gives_that_is_called_at_every_step(query: QueryConfig) -> None:
     plan = replayer(query)
     values = cpu(260, 120, 121, 200, gaps=[slice(60, 62), slice(220, 230)])
-    found = joined(plan.replay(series(values), START, START + 259 * HOUR), LABELS).verdicts
+    found = joined(plan.replay(series(values), START, START + 259 * HOUR), plan.schedule.settings).verdicts
     assert_equal(found, step_by_step(values, plan))
     assert found.outcome.flag[0, 120]
 
@@ -88,9 +88,9 @@ def test_steps_between_two_changes_of_the_models_are_taken_at_once() -> None:
 def test_a_replay_of_the_end_alone_gives_the_verdicts_of_the_whole() -> None:
     plan, values = replayer(LONG), cpu(400, 350, 380)
     end = START + 399 * HOUR
-    whole = joined(plan.replay(series(values), START, end), LABELS).verdicts
+    whole = joined(plan.replay(series(values), START, end), plan.schedule.settings).verdicts
     begin = START + 320 * HOUR
-    part = joined(plan.replay(series(values), begin, end), LABELS).verdicts
+    part = joined(plan.replay(series(values), begin, end), plan.schedule.settings).verdicts
     np.testing.assert_allclose(part.scores.score, whole.scores.score[:, 320:], rtol=1e-9)
     np.testing.assert_array_equal(part.flags, whole.flags[:, 320:])
 
@@ -119,10 +119,10 @@ def test_a_series_is_forgotten_when_the_history_of_the_loop_forgets_it(runs: lis
 def test_a_series_that_was_forgotten_starts_anew() -> None:
     plan = replayer(LONG)
     values = cpu(560, gaps=[slice(150, 500)])
-    found = joined(plan.replay(series(values), START, START + 559 * HOUR), LABELS).verdicts
+    found = joined(plan.replay(series(values), START, START + 559 * HOUR), plan.schedule.settings).verdicts
     again = found.times >= START + 500 * HOUR
     assert found.times[~again].max() < START + (150 + plan.schedule.lookback) * HOUR
-    fresh = joined(plan.replay(series(values[500:]), START, START + 59 * HOUR), LABELS).verdicts
+    fresh = joined(plan.replay(series(values[500:]), START, START + 59 * HOUR), plan.schedule.settings).verdicts
     assert np.isnan(found.scores.score[0, again][:20]).all()
     assert np.isfinite(fresh.scores.score).any()
 
@@ -130,7 +130,7 @@ def test_a_series_that_was_forgotten_starts_anew() -> None:
 def test_nothing_known_gives_nothing() -> None:
     nothing = np.empty(0)
     assert replayer(LONG).replay(Series(LABELS, nothing.astype(np.int64), nothing), START, START + DAY) == []
-    assert joined([], LABELS).verdicts.scores.score.shape == (1, 0)
+    assert joined([], replayer(LONG).schedule.settings).verdicts.scores.score.shape == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,6 @@ def test_nothing_known_gives_nothing() -> None:
     ],
 )
 def test_an_alert_starts_where_the_flag_turns_on(was_on: bool, on: bool, before: float, after: float) -> None:  # noqa: FBT001
-    verdicts = Verdicts.blank(Frame((LABELS,), START, HOUR, np.ones((1, 2))), 2)
+    verdicts = Verdicts.blank(Frame((LABELS,), START, HOUR, np.ones((1, 2))), 2, Settings(HOUR))
     verdicts.outcome.flag[0, 0], verdicts.outcome.detection[0, 0] = on, before
     assert with_onset(verdicts, was_on=was_on).outcome.detection.tolist() == [[after, 0.0]]

@@ -106,7 +106,7 @@ def test_no_series_are_no_trouble(settings: Settings) -> None:
     models = fit(np.zeros((0, 50)), END, seeds(0), settings)
     assert len(models) == 0
     assert score(models, np.zeros((0, 50)), END, settings, 3).score.shape == (0, 3)
-    assert not Models.empty(2).fitted.any()
+    assert not Models.empty(2, Settings(300)).fitted.any()
 
 
 def test_seeds_must_match_the_series(values: Floats, settings: Settings) -> None:

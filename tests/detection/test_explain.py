@@ -2,7 +2,8 @@ import numpy as np
 
 from sidecar.detection.arrays import Floats
 from sidecar.detection.detector import fit, score
-from sidecar.detection.explain import FEATURES, explain
+from sidecar.detection.explain import explain
+from sidecar.detection.features import names
 from sidecar.detection.settings import Settings
 from tests.detection.conftest import END
 
@@ -19,7 +20,7 @@ def test_says_which_feature_carries_a_score_and_how_rare_it_is(values: Floats, s
     assert found.without[STEADY].min() < scores.score[STEADY, 0]
     assert found.one_in[STEADY] > 1000 > found.one_in[DAILY]
     assert scores.rarity[STEADY, found.unusual[STEADY], 0] == scores.rarity[STEADY].max()
-    assert len(FEATURES) == found.without.shape[1]
+    assert len(names(settings)) == found.without.shape[1]
     assert np.isnan(found.without[ABSENT]).all()
 
 

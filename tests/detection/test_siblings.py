@@ -7,7 +7,7 @@ import pytest
 from sidecar.detection.alarm import Policy
 from sidecar.detection.arrays import Floats, Seeds
 from sidecar.detection.detector import Models, fit, score
-from sidecar.detection.features import NAMES
+from sidecar.detection.features import names
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import DAY, HOUR, Settings
 from sidecar.detection.siblings import TAUGHT, TAUGHT_MOST, TEACHERS, Siblings, bent, teachers
@@ -17,6 +17,7 @@ from sidecar.prometheus.frame import Frame, LabelSet
 from tests.detection.conftest import END
 
 SETTINGS = Settings(step=900, fit_window=10 * DAY, min_history=6 * HOUR)
+FEATURES = names(SETTINGS)
 WIDTH, LAST = 10 * 96, 96
 
 
@@ -99,7 +100,7 @@ def test_what_is_usual_for_one_of_them_is_not_rare_for_it() -> None:
 
 
 def test_the_own_tail_begins_and_grows_as_a_tail_does() -> None:
-    found = np.random.default_rng(1).laplace(0, 1, (1, len(NAMES), 8_000))  # of whose ends one is like the other
+    found = np.random.default_rng(1).laplace(0, 1, (1, len(FEATURES), 8_000))  # of whose ends one is like the other
     tables = fit_tables(found, np.full(found.shape[:2], 1e-9), 9.0)
     own, calm = (bent(tables, each, Lookup.of(tables).by_curves(each)[0]) for each in (found, found / 2))
     assert np.median(own.bend.below) == pytest.approx(1, abs=0.15)
@@ -115,11 +116,11 @@ def test_a_rarity_is_believed_only_as_far_as_the_own_deviations_support_it() -> 
     values = pods(8)
     values[0] *= np.where(np.arange(WIDTH) % 2, 1.2, 0.8)
     tables = fit(values, END, seeds(8), SETTINGS, one_group(8)).tables
-    assert np.isfinite(tables.bend.most[:, NAMES.index("residual")]).all()
-    rarities = tables.bend.own(np.full((8, len(NAMES), 1), 9.0), np.full((8, len(NAMES), 1), 1e-3))
+    assert np.isfinite(tables.bend.most[:, FEATURES.index("residual")]).all()
+    rarities = tables.bend.own(np.full((8, len(FEATURES), 1), 9.0), np.full((8, len(names(SETTINGS)), 1), 1e-3))
     assert rarities[tables.known].max() < 9
     assert (rarities >= 0).all()
-    assert tables.known.sum(axis=1).tolist() == [len(NAMES) - 2] * 8  # the steps are no shorter than a bucket
+    assert tables.known.sum(axis=1).tolist() == [len(FEATURES)] * 8
 
 
 def test_constant_absent_and_young_siblings_are_no_trouble(values: Floats, settings: Settings) -> None:
