@@ -5,6 +5,8 @@ import ctypes
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGE = 1 << 20
 """Bytes; arrays from here on are given back to the system when they are freed."""
+LARGEST, NEVER = 1 << 25, 1 << 30
+"""The largest that the C library lets come from the heap, and more than is ever left free at its end."""
 
 
 def give_back_large_blocks() -> bool:
@@ -13,10 +15,15 @@ def give_back_large_blocks() -> bool:
     By default glibc learns from every large block that is freed to keep the next ones of that size: what a first fill
     and a replay needed for a moment would be held for ever, in fragments.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    return all(mallopt(option, LARGE) == 1 for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD))
+    return _set_thresholds(LARGE, LARGE)
+
+
+def keep_freed_blocks() -> bool:
+    """Have freed arrays stay for the next ones; False where the C library is not glibc.
+
+    For a process that ends soon: each page that is given back and taken again costs more than what is written to it.
+    """
+    return _set_thresholds(LARGEST, NEVER)
 
 
 def give_back_freed() -> bool:
@@ -27,3 +34,9 @@ def give_back_freed() -> bool:
     """
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return malloc_trim is not None and malloc_trim(0) == 1
+
+
+def _set_thresholds(mapped: int, free: int) -> bool:
+    """Arrays of `mapped` bytes do not come from the heap, and of the latter no more than `free` stay at its end."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and mallopt(M_MMAP_THRESHOLD, mapped) == mallopt(M_TRIM_THRESHOLD, free) == 1

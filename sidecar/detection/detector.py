@@ -155,24 +155,24 @@ def blocks(values: Floats, cells: int) -> Iterator[Floats]:
 
 
 def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None) -> Lesson:
-    """What the series `values` (S, W) teach, all at once: by every bucket that ends in them, or by `some` of these."""
+    """What the series `values` (S, W) teach, all at once: by every bucket, or by `some`, counted from the last, 0."""
     panel, width = Panel.of(values, end, settings), values.shape[1]
-    at, age = np.arange((width - 1) % settings.bucket, width, settings.bucket), ages(values)
+    at, age = bucket_ends(width, settings), ages(values)
     learnt = np.where(with_past(at, age, width, settings), values[:, at], np.nan)
     basis = usual_of(values, panel, at, learnt)
     if some is not None:
-        at, learnt = at[some], learnt[:, some]
+        at, learnt = at[-1 - some], learnt[:, -1 - some]
     found = features(basis, panel, at, learnt)
     return Lesson(basis, found, noise_of(values, settings), age / settings.bucket, well_known(values, settings))
 
 
 def learn_some(values: Floats, end: int, settings: Settings, columns: int) -> Lesson:
     """What the series `values` (S, W) teach by so many columns, evenly spread over the past of each."""
-    buckets, apart = -(-values.shape[1] // settings.bucket), spacing(values, columns, settings)
+    buckets, apart = len(bucket_ends(values.shape[1], settings)), spacing(values, columns, settings)
     order = np.argsort(apart, kind="stable")
     back = np.arange(min(columns, buckets))[::-1]
     parts = [
-        learn(block, end, settings, buckets - 1 - np.asarray(back * far, dtype=np.intp))
+        learn(block, end, settings, np.asarray(back * far, dtype=np.intp))
         for far in np.unique(apart)
         for block in blocks(values[apart == far], LEARN_CELLS)
     ]
@@ -214,6 +214,15 @@ def ages(values: Floats) -> Ints:
     """Columns (S,) from the first sample to the end, 0 where there is none."""
     present = ~np.isnan(values)
     return np.where(present.any(axis=1), values.shape[1] - np.argmax(present, axis=1), 0)
+
+
+def bucket_ends(width: int, settings: Settings) -> Ints:
+    """The last columns (n,) of the buckets that a window of `width` columns may be learnt from, and of those before.
+
+    The latter, as many as a long window has, tell what the fast forecast goes by.
+    """
+    ends = np.arange((width - 1) % settings.bucket, width, settings.bucket)
+    return ends[ends >= skipped(np.array(width), settings) - settings.long_steps]
 
 
 def with_past(at: Ints, age: Ints, width: int, settings: Settings) -> Bools:

@@ -1,6 +1,5 @@
 """The series of one query under watch: which models they have, which are due, what their newest steps mean."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -10,11 +9,11 @@ from numpy.typing import NDArray
 from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
 from sidecar.detection.arrays import Bools
 from sidecar.detection.band import band
-from sidecar.detection.detector import Models, Scores, fit, score
+from sidecar.detection.detector import Models, Scores, score
+from sidecar.detection.fits import FitJob, jobs_of
 from sidecar.detection.rows import Rows
 from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.detection.settings import Settings
-from sidecar.detection.siblings import Siblings, teachers
 from sidecar.prometheus.frame import Frame, LabelSet
 
 BLOCK_STEPS = 16_384
@@ -22,35 +21,6 @@ BLOCK_STEPS = 16_384
 
 BAND_SERIES = 128
 """Series whose bands are sought at once: it bounds the memory of the search."""
-
-JOB_SERIES = 256
-"""The most series of one fit, so that the first models arrive while the others are still fitted."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FitJob:
-    """Series whose models are due, and the samples to fit them on.
-
-    Attributes:
-        labels: the series.
-        instant: time of the last column, unix seconds.
-        values: shape (rows, steps), the fit window of the series and, behind them, of siblings that only teach.
-        seeds: shape (rows,).
-        settings: the query's.
-        siblings: which rows belong together; None where each stands for itself.
-    """
-
-    labels: tuple[LabelSet, ...]
-    instant: int
-    values: NDArray[np.float64]
-    seeds: NDArray[np.uint64]
-    settings: Settings
-    siblings: Siblings | None = None
-
-    def run(self) -> Models:
-        """Fits the models, a row per series."""
-        models = fit(self.values, self.instant, self.seeds, self.settings, self.siblings)
-        return models.take(slice(len(self.labels)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,22 +182,9 @@ class Watch:
         due = wanted > self.series.asked
         self.series.asked[due] = wanted[due]
         instants = np.unique(wanted[due]).tolist()
-        return [job for instant in instants for job in self._jobs(frame, instant, due & (wanted == instant))]
-
-    def _jobs(self, frame: Frame, instant: int, due: Bools) -> Iterator[FitJob]:
-        """The fits of the rows that are due at an instant; siblings follow each other."""
-        stop = max((instant - frame.start) // frame.step + 1, 0)
-        values = frame.values[:, max(stop - self.settings.fit_steps, 0) : stop]
-        groups, alone = self.series.groups, self.schedule.group_by is None
-        teaches = due if alone else teachers(groups, self.series.seeds, values, self.settings.min_steps)
-        rows = np.flatnonzero(due)
-        rows = rows[np.argsort(groups[rows], kind="stable")]
-        for fitted in (rows[i : i + JOB_SERIES] for i in range(0, len(rows), JOB_SERIES)):
-            others = np.setdiff1d(np.flatnonzero(teaches & np.isin(groups, groups[fitted])), fitted)
-            whole = np.concatenate([fitted, others])
-            siblings = None if alone else Siblings.of(groups[whole], teaches[whole])
-            labels = tuple(frame.labels[row] for row in fitted)
-            yield FitJob(labels, instant, values[whole], self.series.seeds[whole], self.settings, siblings)
+        siblings = {"groups": self.series.groups, "seeds": self.series.seeds}
+        parts = [jobs_of(frame, at, due & (wanted == at), self.schedule, **siblings) for at in instants]
+        return [job for part in parts for job in part]
 
     def install(self, job: FitJob, models: Models) -> None:
         """Takes the models of a job; they come into use when their time has come."""

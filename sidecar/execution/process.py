@@ -11,6 +11,8 @@ from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from typing import Generic, ParamSpec, TypeVar, cast
 
+from sidecar.allocator import keep_freed_blocks
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -133,6 +135,7 @@ DYING = 1.0
 
 def work(pipe: Connection) -> None:
     """Makes the call that comes through a pipe, and sends back the answer."""
+    keep_freed_blocks()
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         call = pipe.recv()
         try:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import structlog
 
 from sidecar.detection.detector import Models
-from sidecar.detection.watch import FitJob, Watch
+from sidecar.detection.fits import FitJob, run
+from sidecar.detection.watch import Watch
 from sidecar.export.telemetry import Telemetry
 
 log = structlog.get_logger()
@@ -86,8 +87,3 @@ def bundles(jobs: Sequence[FitJob]) -> Iterator[list[FitJob]]:
 def count(jobs: Sequence[FitJob]) -> int:
     """Number of series that jobs fit."""
     return sum(len(job.labels) for job in jobs)
-
-
-def run(jobs: Sequence[FitJob]) -> list[Models]:
-    """Does the fits, where the executor has work done."""
-    return [job.run() for job in jobs]

@@ -3,10 +3,11 @@ import pytest
 
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.arrays import Floats
+from sidecar.detection.fits import FitJob
 from sidecar.detection.predict import LONGEST_STEP, Detector, predict_live, predict_rest, predict_self, settings_for
 from sidecar.detection.review import Case
 from sidecar.detection.settings import DAY, HOUR
-from sidecar.detection.watch import FitJob, Watch
+from sidecar.detection.watch import Watch
 from sidecar.loop.terms import policy_of, schedule_of
 from sidecar.prometheus.frame import Frame, LabelSet
 

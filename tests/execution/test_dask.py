@@ -8,13 +8,12 @@ from functools import partial
 import numpy as np
 import pytest
 
+from sidecar.detection.fits import FitJob, run
 from sidecar.detection.settings import Settings
 from sidecar.detection.tables import Curves
-from sidecar.detection.watch import FitJob
 from sidecar.execution.choice import ExecutorError, lasting_executor
 from sidecar.execution.local import LocalExecutor
 from sidecar.execution.process import ProcessExecutor
-from sidecar.loop.fitting import run
 from tests.execution.conftest import Cluster
 from tests.real.fleet import cpu, newest_step
 from tests.real.processes import free_port, wait_until

@@ -1,0 +1,71 @@
+"""Fits to be done: which series on which samples, put together where the samples are and done anywhere.
+
+What runs them, a process of its own say, imports this module and what it needs: little, so that it begins soon.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sidecar.detection.arrays import Bools, Floats, Seeds
+from sidecar.detection.detector import Models, fit
+from sidecar.detection.schedule import Schedule
+from sidecar.detection.settings import Settings
+from sidecar.detection.siblings import Siblings, teachers
+from sidecar.prometheus.frame import Frame, LabelSet
+
+JOB_SERIES = 256
+"""The most series of one fit, so that the first models arrive while the others are still fitted."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitJob:
+    """Series whose models are due, and the samples to fit them on.
+
+    Attributes:
+        labels: the series.
+        instant: time of the last column, unix seconds.
+        values: shape (rows, steps), the fit window of the series and, behind them, of siblings that only teach.
+        seeds: shape (rows,).
+        settings: the query's.
+        siblings: which rows belong together; None where each stands for itself.
+    """
+
+    labels: tuple[LabelSet, ...]
+    instant: int
+    values: Floats
+    seeds: Seeds
+    settings: Settings
+    siblings: Siblings | None = None
+
+    def run(self) -> Models:
+        """Fits the models, a row per series."""
+        models = fit(self.values, self.instant, self.seeds, self.settings, self.siblings)
+        return models.take(slice(len(self.labels)))
+
+
+def run(jobs: Sequence[FitJob]) -> list[Models]:
+    """Does the fits one after the other."""
+    return [job.run() for job in jobs]
+
+
+def jobs_of(
+    frame: Frame, instant: int, due: Bools, schedule: Schedule, *, groups: Seeds, seeds: Seeds
+) -> Iterator[FitJob]:
+    """The fits of the rows of a frame that are `due` at an instant; siblings follow each other.
+
+    `groups` and `seeds` have a number for each row.
+    """
+    settings, alone = schedule.settings, schedule.group_by is None
+    stop = max((instant - frame.start) // frame.step + 1, 0)
+    values = frame.values[:, max(stop - settings.fit_steps, 0) : stop]
+    teaches = due if alone else teachers(groups, seeds, values, settings.min_steps)
+    rows = np.flatnonzero(due)
+    rows = rows[np.argsort(groups[rows], kind="stable")]
+    for fitted in (rows[i : i + JOB_SERIES] for i in range(0, len(rows), JOB_SERIES)):
+        others = np.setdiff1d(np.flatnonzero(teaches & np.isin(groups, groups[fitted])), fitted)
+        whole = np.concatenate([fitted, others])
+        siblings = None if alone else Siblings.of(groups[whole], teaches[whole])
+        labels = tuple(frame.labels[row] for row in fitted)
+        yield FitJob(labels, instant, values[whole], seeds[whole], settings, siblings)
