@@ -3,12 +3,12 @@
     python -m benchmarks.evaluation [SERIES...] [--scope=S] [--siblings=N] [--runs=N] [--plot=FILE]
 
 A week of 5-minute steps per series, with the lookback full. An evaluation goes from the bytes of Prometheus' answer
-with one new step to the published snapshot; `scoring` is the part that scikit-learn's `score_samples` would do. All
-times are CPU seconds of this process, medians. One bundle of series is fitted, as by the loop in a process of its own
-whose start counts, and copies of its models serve all the others: the time of scoring does not depend on what is in a
-model. With `--scope=group` series stand in groups of `--siblings`, 100. The yardsticks are one `fit` and one
-`score_samples` of scikit-learn's IsolationForest, multiplied by the number of series. `--plot` draws what an
-evaluation costs over the number of series.
+with one new step to the published snapshot; `scoring` is the part that scikit-learn's `score_samples` would do, and
+`band` what the search for one series' band takes, in its turn. All times are CPU seconds of this process, medians.
+One bundle of series is fitted, as by the loop in a process of its own whose start counts, and copies of its models
+serve all the others: the time of scoring does not depend on what is in a model. With `--scope=group` series stand in
+groups of `--siblings`, 100. The yardsticks are one `fit` and one `score_samples` of scikit-learn's IsolationForest,
+multiplied by the number of series. `--plot` draws what an evaluation costs over the number of series.
 """
 
 import argparse
@@ -44,6 +44,8 @@ from sidecar.prometheus.frame import Frame
 from sidecar.prometheus.source import LabelValues, RangeResult
 
 STEP, NOW, SHAPES = 300, 1_700_000_100, 64
+TURN = 512
+"""Series whose bands are sought to see what that takes: an evaluation seeks those of about as many of 10,000."""
 
 
 def query(scope: str) -> QueryConfig:
@@ -54,7 +56,7 @@ def query(scope: str) -> QueryConfig:
 
 
 HEAD = (
-    "series  evaluation, s  scoring, s  scikit-learn / scoring  fit, ms  scikit-learn / fit"
+    "series  evaluation, s  scoring, s  scikit-learn / scoring  band, ms  fit, ms  scikit-learn / fit"
     "  kB held  of it history  models  one by one differs"
 )
 
@@ -134,6 +136,7 @@ class Figures:
     series: int
     evaluation: float
     scoring: float
+    band: float
     fit: float
     held: float
     history: float
@@ -165,6 +168,8 @@ def measured(series: int, scope: str, siblings: int, runs: int) -> Figures:
     watch, frame = evaluator._watch, evaluator._history.advance(NOW + runs * STEP).frame  # noqa: SLF001
     models, values, settings = watch.series.models, frame.values, watch.settings
     scoring = [cpu_seconds(lambda: detector.score(models, values, frame.end, settings, 1)) for _ in range(runs)]
+    turn = np.arange(min(series, TURN))
+    searching = [cpu_seconds(lambda: watch.bound(frame, turn)) for _ in range(runs)]
     whole = detector.score(models, values, frame.end, settings, 1).score
     rows = range(0, series, max(1, series // 50))
     single = [detector.score(models.take(np.array([r])), values[[r]], frame.end, settings, 1).score[0] for r in rows]
@@ -172,6 +177,7 @@ def measured(series: int, scope: str, siblings: int, runs: int) -> Figures:
         series,
         statistics.median(taken),
         statistics.median(scoring),
+        statistics.median(searching) / len(turn),
         executor.seconds,
         held / series,
         values.nbytes / series,
@@ -220,7 +226,7 @@ def table(found: list[Figures], fit: float, score: float) -> str:
     lines = [f"scikit-learn: {fit:.4f} s a fit, {score:.4f} s to score a row", HEAD]
     lines += [
         f"{one.series:>6}  {one.evaluation:>13.4f}  {one.scoring:>10.4f}  {score * one.series / one.scoring:>22.0f}"
-        f"  {1000 * one.fit:>7.1f}  {fit / one.fit:>18.1f}"
+        f"  {1000 * one.band:>8.2f}  {1000 * one.fit:>7.1f}  {fit / one.fit:>18.1f}"
         f"  {one.held / 1000:>7.1f}  {one.history / 1000:>13.1f}  {one.models / 1000:>6.1f}  {one.apart:>18.1e}"
         for one in found
     ]

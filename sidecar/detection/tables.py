@@ -52,7 +52,8 @@ class Curves:
     @classmethod
     def drawn(cls, curves: Objects) -> "Curves":
         """Those of some rows as arrays with a leading axis of rows."""
-        return cls(*(np.stack([getattr(one, name) for one in curves]) for name in cls.__slots__))
+        parts = ([getattr(one, name) for one in curves] for name in cls.__slots__)
+        return cls(*(np.concatenate(part).reshape(-1, *part[0].shape) for part in parts))
 
 
 @dataclass(frozen=True, slots=True)
