@@ -2,7 +2,7 @@
 
 import ctypes
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 LARGE = 1 << 20
 """Bytes; arrays from here on are given back to the system when they are freed."""
 LARGEST, NEVER = 1 << 25, 1 << 30
@@ -13,7 +13,8 @@ def give_back_large_blocks() -> bool:
     """Have freed arrays leave the process; False where the C library is not glibc.
 
     By default glibc learns from every large block that is freed to keep the next ones of that size: what a first fill
-    and a replay needed for a moment would be held for ever, in fragments.
+    and a replay needed for a moment would be held for ever, in fragments. And it gives threads heaps of their own, of
+    which each keeps what it once needed.
     """
     return _set_thresholds(LARGE, LARGE)
 
@@ -37,6 +38,7 @@ def give_back_freed() -> bool:
 
 
 def _set_thresholds(mapped: int, free: int) -> bool:
-    """Arrays of `mapped` bytes do not come from the heap, and of the latter no more than `free` stay at its end."""
+    """Have one heap for all threads: arrays of `mapped` bytes do not come from it, and up to `free` stay at its end."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and mallopt(M_MMAP_THRESHOLD, mapped) == mallopt(M_TRIM_THRESHOLD, free) == 1
+    options = {M_MMAP_THRESHOLD: mapped, M_TRIM_THRESHOLD: free, M_ARENA_MAX: 1}
+    return mallopt is not None and all(mallopt(option, value) == 1 for option, value in options.items())

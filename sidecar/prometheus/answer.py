@@ -1,8 +1,9 @@
 """The JSON of Prometheus' range query API, read into a frame."""
 
 import json
-from collections.abc import Iterable, Mapping
-from itertools import chain, pairwise
+from array import array
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
@@ -17,15 +18,15 @@ _LONGEST = 1000  # characters of someone else's text, in a message
 _GRID_TOLERANCE = 1e-3  # timestamps have milliseconds
 
 
-def read_envelope(body: bytes) -> dict[str, Any]:
-    """Decode the envelope every answer of the API comes in.
+def read_envelope(body: bytes, hook: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
+    """Decode the envelope every answer of the API comes in; a `hook` may put something in the place of an object.
 
     Raises:
         BadAnswerError: it is not the API's JSON.
         BadQueryError: it reports an error; the text is the server's own.
     """
     try:
-        envelope = json.loads(body)
+        envelope = json.loads(body, object_hook=hook)
     except (ValueError, RecursionError) as error:
         raise BadAnswerError(f"not the JSON of the Prometheus API ({error}): {excerpt(body)}") from error
     if not isinstance(envelope, dict) or envelope.get("status") not in ("success", "error"):
@@ -44,18 +45,16 @@ def read_range(body: bytes, start: int, end: int, step: int) -> RangeResult:
         BadAnswerError: it is not a matrix on the asked grid, or two of its series have the same labels.
         BadQueryError: it reports an error.
     """
-    envelope = read_envelope(body)
+    series = _Series()
+    envelope = read_envelope(body, series.take)
     try:
-        series = _matrix(envelope)
-        labels, order = _sorted_labels(entry["metric"] for entry in series)
-        values = _samples([series[row]["values"] for row in order], start, end, step)
+        _check_matrix(envelope, series)
+        labels, order = _ascending(series.labels)
+        values = series.samples(start, end, step)[order]
         warnings, infos = _texts(envelope, "warnings"), _texts(envelope, "infos")
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-        raise BadAnswerError(
-            _shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})")
-        ) from error
-    samples = sum(len(entry["values"]) for entry in series)
-    return RangeResult(Frame(labels, start, step, values), warnings, infos, samples=samples, size=len(body))
+    except _MALFORMED as error:
+        raise _no_range(error) from error
+    return RangeResult(Frame(labels, start, step, values), warnings, infos, samples=len(series.times), size=len(body))
 
 
 def read_values(body: bytes) -> LabelValues:
@@ -77,20 +76,65 @@ def excerpt(body: bytes) -> str:
     return repr(body[:_EXCERPT].decode("utf-8", "replace"))
 
 
-def _matrix(envelope: Mapping[str, Any]) -> list[Any]:
+class _Series:
+    """The series of a matrix, each taken out of the JSON as soon as it is read.
+
+    As objects of Python its samples take many times their memory, of which little would ever be given back.
+    """
+
+    def __init__(self) -> None:
+        self.labels: list[LabelSet] = []
+        self.counts = array("q")
+        self.times = array("d")
+        self.values = array("d")
+
+    def take(self, read: dict[str, Any]) -> Any:  # noqa: ANN401 whatever is left in its place
+        """Keep what an object of the JSON holds, if it is a series with samples, and leave `_TAKEN` in its place."""
+        metric, samples = read.get("metric"), read.get("values")
+        if not isinstance(metric, dict) or not isinstance(samples, list) or "histograms" in read:
+            return read
+        try:
+            self.labels.append(_label_set(metric))
+            self.times.extend(map(itemgetter(0), samples))
+            self.values.extend(map(float, map(itemgetter(1), samples)))
+        except _MALFORMED as error:
+            raise _no_range(error) from error
+        self.counts.append(len(samples))
+        return _TAKEN
+
+    def samples(self, start: int, end: int, step: int) -> NDArray[np.float64]:
+        """Lay the samples of each series on the grid."""
+        found, counts = np.array(self.values), np.array(self.counts, dtype=np.intp)
+        found[~np.isfinite(found)] = np.nan
+        matrix = np.full((len(counts), (end - start) // step + 1), np.nan)
+        matrix[np.repeat(np.arange(len(counts)), counts), _columns(np.array(self.times), start, end, step)] = found
+        return matrix
+
+
+_TAKEN = object()
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+
+
+def _no_range(error: Exception) -> BadAnswerError:
+    return BadAnswerError(_shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})"))
+
+
+def _check_matrix(envelope: Mapping[str, Any], series: _Series) -> None:
+    """Refuse what is not a matrix, of which `series` are all."""
     data = envelope["data"]
     kind = data["resultType"]
     if kind != "matrix":
         raise BadAnswerError(f"the expression gives a {kind}, not a range of series")
-    series: list[Any] = data["result"] or []
-    if any("histograms" in entry for entry in series):
+    result: list[Any] = data["result"] or []
+    left = [entry for entry in result if entry is not _TAKEN]
+    if any("histograms" in entry for entry in left):
         raise BadAnswerError("the expression gives native histograms: take a quantile or a rate of their count")
-    return series
+    if left or len(result) != len(series.labels):
+        raise ValueError(f"a series without samples: {left[:1]}" if left else "series beside the result")
 
 
-def _sorted_labels(metrics: Iterable[dict[str, str]]) -> tuple[tuple[LabelSet, ...], list[int]]:
-    """Return the label sets in ascending order, and the position each had; takes the names out of the metrics."""
-    found = [_label_set(metric) for metric in metrics]
+def _ascending(found: list[LabelSet]) -> tuple[tuple[LabelSet, ...], list[int]]:
+    """Return the label sets in ascending order, and the position each had."""
     order = sorted(range(len(found)), key=found.__getitem__)
     labels = tuple(found[row] for row in order)
     for before, after in pairwise(labels):
@@ -116,18 +160,6 @@ def describe(labels: LabelSet) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-
-
-def _samples(rows: list[list[Any]], start: int, end: int, step: int) -> NDArray[np.float64]:
-    """Lay the samples of each row on the grid."""
-    counts = [len(row) for row in rows]
-    flat = list(chain.from_iterable(rows))
-    times = np.fromiter(map(itemgetter(0), flat), np.float64, len(flat))
-    found = np.fromiter(map(float, map(itemgetter(1), flat)), np.float64, len(flat))
-    found[~np.isfinite(found)] = np.nan
-    matrix = np.full((len(rows), (end - start) // step + 1), np.nan)
-    matrix[np.repeat(np.arange(len(rows)), counts), _columns(times, start, end, step)] = found
-    return matrix
 
 
 def _columns(times: NDArray[np.float64], start: int, end: int, step: int) -> NDArray[np.int64]:

@@ -15,9 +15,14 @@ LabelSet: TypeAlias = tuple[tuple[str, str], ...]
 def sharing(labels: LabelSet, pairs: dict[tuple[str, str], tuple[str, str]]) -> LabelSet:
     """The label set, made of the `pairs` of others where it has the same, and known to them from now on.
 
-    Many series have the same namespace.
+    Many series have the same namespace. New values are copied: where they were read they lie scattered among samples,
+    and would keep the memory of these from being given back.
     """
-    return tuple(pairs.setdefault((name, value), (sys.intern(name), value)) for name, value in labels)
+    return tuple(pairs.get(pair) or pairs.setdefault(pair, (sys.intern(pair[0]), _copied(pair[1]))) for pair in labels)
+
+
+def _copied(text: str) -> str:
+    return text.encode(errors="surrogatepass").decode(errors="surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
