@@ -98,7 +98,7 @@ def measure(series: int, scope: str, seconds: int, directory: Path) -> Figures:
     """Runs a sidecar."""
     now = int(time.time()) // STEP * STEP
     prometheus = PrometheusServer(directory / "prometheus", openmetrics(cpu=week(series, now)))
-    sidecar = SidecarProcess(directory / "sidecar", CONFIG.format(url=prometheus.url, scope=scope))
+    sidecar = SidecarProcess(directory / "sidecar", CONFIG.format(url=prometheus.url, scope=scope), ready="/-/healthy")
     try:
         prometheus.start()
         begin = time.perf_counter()

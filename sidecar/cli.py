@@ -163,7 +163,11 @@ def demo(listen_address: str, exit_after: str | None, log_level: str, log_format
 @click.option("--to", "end", metavar="TIME", help="Its end.  [default: now]")
 @path_option("--compare", "compare", "Another configuration file, to compare with.")
 @path_option("--labels", "labels", "CSV file of known incidents: start, end and labels.")
-@click.option("--no-band", is_flag=True, help="Leave lower and upper empty: they take a search for each row.")
+@click.option(
+    "--no-band",
+    is_flag=True,
+    help="Leave out the band of values that would not be flagged: it takes a search for each row.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
 @click.option("--executor", default="processes", show_default=True, help="Or in-process, or dask://HOST:PORT.")
 def backtest(source: Path | None, target: Path | None, **flags: Any) -> None:  # noqa: ANN401 each has its type

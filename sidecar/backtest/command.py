@@ -136,7 +136,7 @@ def backtest_live(request: LiveRequest, work: Work) -> None:
     configs = [(variant, load(path)) for variant, path in request.variants]
     workers = workers_of(work.jobs)
     with chosen_executor(work.executor, workers) as executor:
-        backtest = LiveBacktest(request.query, span, request.incidents(span), executor, AHEAD * workers)
+        backtest = LiveBacktest(request.query, span, request.incidents(span), executor, AHEAD * workers, work.band)
         summaries = [summary for variant, config in configs for summary in backtest.summaries(variant, config)]
     summaries.sort(key=lambda summary: (summary.query.name, summary.variant))
     tables = tables_of(summaries)
@@ -160,6 +160,7 @@ class LiveBacktest:
         incidents: those that are known; none where nobody has told.
         executor: where the work runs.
         at_once: pieces of work that are held at once.
+        band: whether the band is searched.
     """
 
     query: str | None
@@ -167,12 +168,14 @@ class LiveBacktest:
     incidents: Sequence[Incident] | None
     executor: Executor
     at_once: int
+    band: bool
 
     def summaries(self, variant: str, config: Config) -> Iterator[Summary]:
         """What it comes to for each query; PrometheusError where the samples cannot be had."""
         with closing(PrometheusClient(config.prometheus)) as source:
             for query in named_queries(config, self.query):
-                replayer, span = Replayer.of(query, config.timezone), self.span.on_grid(query.step)
+                replayer = Replayer.of(query, config.timezone, band=self.band)
+                span = self.span.on_grid(query.step)
                 past = Past.fetch(source, query, replayer, span)
                 tasks = ((None, partial(trace, replayer, series, span)) for series in past.series())
                 label = f"{query.name} {variant}".rstrip()

@@ -1,4 +1,4 @@
-"""A series of a backtest as a small drawing: samples, expected values, score, alarms and incidents, in SVG."""
+"""A series of a backtest as a small drawing: samples, what was expected, score, alarms and incidents, in SVG."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -48,6 +48,7 @@ def draw(trace: Trace, incidents: Iterable[Incident], span: Span) -> str:
     parts = [
         *(band("incident", axes, incident.start, incident.end) for incident in incidents),
         *(band("alarm", axes, alarm.start, alarm.end) for alarm in trace.alarms),
+        *areas(axes, trace),
         *lines("expected", axes, trace.times, trace.expected),
         *lines("value", axes, trace.times, trace.values),
         *lines("score", scores, trace.times, trace.score),
@@ -83,10 +84,29 @@ def lines(kind: str, axes: Axes, times: NDArray[np.int64], values: NDArray[np.fl
     """Values against time, a line for each run without a gap."""
     times, values = thinned(times, values)
     known = ~np.isnan(values)
-    for run in np.split(np.arange(len(values)), np.flatnonzero(~known)):
-        points = [f"{axes.x(float(times[i])):.1f},{axes.y(float(values[i])):.1f}" for i in run[known[run]].tolist()]
-        if points:
-            yield f'<polyline class="{kind}" points="{" ".join(points)}"/>'
+    for run in runs(known):
+        yield f'<polyline class="{kind}" points="{points(axes, times[run], values[run])}"/>'
+
+
+def areas(axes: Axes, trace: Trace) -> Iterator[str]:
+    """The values that would not have been flagged, an area for each run of steps with a band."""
+    some = slice(None, None, max(1, -(-len(trace.times) // WIDTH)))
+    times, lower, upper = trace.times[some], trace.lower[some], trace.upper[some]
+    for run in runs(~np.isnan(lower)):
+        above, below = points(axes, times[run], upper[run]), points(axes, times[run][::-1], lower[run][::-1])
+        yield f'<polygon class="band" points="{above} {below}"/>'
+
+
+def runs(known: NDArray[np.bool_]) -> Iterator[slice]:
+    """Where one step after the other is known."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]])))
+    yield from (slice(begin, end) for begin, end in edges.reshape(-1, 2).tolist())
+
+
+def points(axes: Axes, times: NDArray[np.int64], values: NDArray[np.float64]) -> str:
+    """The corners of a line, at the edge where they lie beyond."""
+    places = zip(times.tolist(), values.tolist(), strict=True)
+    return " ".join(f"{axes.x(time):.1f},{axes.y(value):.1f}" for time, value in places)
 
 
 def thinned(times: NDArray[np.int64], values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

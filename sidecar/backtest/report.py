@@ -31,6 +31,7 @@ svg { width: 100%; height: auto; }
 polyline { fill: none; stroke-width: 1; }
 .value { stroke: var(--line); }
 .expected { stroke: var(--faint); stroke-dasharray: 3 2; }
+.band { fill: var(--line); opacity: .12; }
 .score { stroke: var(--ink); opacity: .7; }
 .threshold { stroke: var(--warn); stroke-dasharray: 2 3; }
 .alarm { fill: var(--warn); opacity: .3; }
@@ -40,7 +41,8 @@ text { fill: var(--faint); font: 11px system-ui, sans-serif;
 """
 
 KEY = (
-    "Solid: samples. Dashed: expected values. Below: score, with the threshold. "
+    "Solid: samples. Dashed: expected values. Shaded: values that would not have been flagged. "
+    "Below: score, with the threshold. "
     "Red: an alarm would have been on. Yellow: a known incident."
 )
 

@@ -1,12 +1,12 @@
 """What a replay of one series comes to: its alarms, and the lines to plot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.backtest.past import Span
-from sidecar.backtest.replay import Replayer, Series, joined
+from sidecar.backtest.replay import Judgement, Replayer, Series, joined
 from sidecar.prometheus.frame import LabelSet
 
 
@@ -39,6 +39,9 @@ class Trace:
         values: the samples; NaN where there is none, or the loop would not have known the series.
         score: NaN where there is none.
         expected: the expected values.
+        lower: lower end of the band of values that would not be flagged; NaN where it was not searched, as in series
+            without alarms.
+        upper: upper end of it.
         alarms: in the order of time.
     """
 
@@ -47,6 +50,8 @@ class Trace:
     values: NDArray[np.float64]
     score: NDArray[np.float64]
     expected: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
     alarms: tuple[Alarm, ...]
 
     @property
@@ -56,8 +61,11 @@ class Trace:
 
 
 def trace(replayer: Replayer, series: Series, span: Span) -> Trace:
-    """Replays a series over a span of its grid."""
-    verdicts = joined(replayer.replay(series, span.begin, span.end), replayer.schedule.settings).verdicts
+    """Replays a series over a span of its grid; for the band once more, and only where there are alarms to be drawn."""
+    judgement = replayed(replace(replayer, band=False), series, span)
+    if replayer.band and judgement.verdicts.outcome.flag.any():
+        judgement = replayed(replayer, series, span)
+    verdicts = judgement.verdicts
     times, values, scores = verdicts.times, verdicts.values[0], verdicts.scores
     score, expected = scores.score[0], scores.expected[0]
     alarms = tuple(
@@ -65,9 +73,15 @@ def trace(replayer: Replayer, series: Series, span: Span) -> Trace:
         for run in alarm_runs(verdicts.outcome.flag[0], verdicts.outcome.since[0])
     )
     steps = np.arange(span.begin, span.end + 1, replayer.step, dtype=np.int64)
-    lines = np.full((3, len(steps)), np.nan)
-    lines[:, (times - span.begin) // replayer.step] = values, score, expected
-    return Trace(series.labels, steps, lines[0], lines[1], lines[2], alarms)
+    lines = np.full((5, len(steps)), np.nan)
+    place = (times - span.begin) // replayer.step
+    lines[:, place] = values, score, expected, judgement.lower[0], judgement.upper[0]
+    return Trace(series.labels, steps, lines[0], lines[1], lines[2], lines[3], lines[4], alarms)
+
+
+def replayed(replayer: Replayer, series: Series, span: Span) -> Judgement:
+    """What is said of the steps of a span."""
+    return joined(replayer.replay(series, span.begin, span.end), replayer.schedule.settings)
 
 
 def alarm_runs(flag: NDArray[np.bool_], since: NDArray[np.int64]) -> list[slice]:

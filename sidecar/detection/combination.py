@@ -1,7 +1,8 @@
 """From the rarities of single features to one score: seven parts, each with the bar that the alarm budget sets.
 
-A part asks one question by some features, and all of them have their say: one odd feature is no anomaly. The score is
-that of the part that comes nearest to its bar.
+A part asks one question by some features, and all of them have their say: one odd feature is no anomaly. And most have
+an excuse: what other days had about the same time of day too, as of a nightly job, is no news however odd it looks.
+The score is that of the part that comes nearest to its bar.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ class Part:
         unanimous: whether the least rarity counts, so that each feature has a veto, instead of their mean.
         single: whether single columns are tested, and not means of five minutes.
         short: whether it is only asked where steps are shorter than a bucket.
+        excuse: a feature that knows other days: what they had about the same time of day is not odd.
+        excused: how many times as rare as that feature the answer can be.
     """
 
     features: tuple[str, ...]
@@ -36,6 +39,8 @@ class Part:
     unanimous: bool = False
     single: bool = False
     short: bool = False
+    excuse: str = ""
+    excused: float = 3.0
 
     @property
     def places(self) -> Ints:
@@ -45,11 +50,13 @@ class Part:
 
 PARTS = {
     "magnitude": Part(("value", "residual", "innovation"), 1.8, 0.7, unanimous=True),
-    "shape": Part(("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.4, 0.1, rows=600, days=7),
-    "departure": Part(("short_residual", "long_residual", "drift"), 1.95, 0.1, rows=600, days=7),
-    "texture": Part(("spread", "roughness"), 2.45, rows=400, days=1.5),
-    "unrest": Part(("restlessness", "innovation", "roughness"), 2.2, rows=400, days=1.5),
-    "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True),
+    "shape": Part(
+        ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.4, 0.1, rows=600, days=7, excuse="outside"
+    ),
+    "departure": Part(("short_residual", "long_residual", "drift"), 1.95, 0.1, rows=600, days=7, excuse="outside"),
+    "texture": Part(("spread", "roughness"), 2.25, rows=400, days=1.5, excuse="nearest_spread", excused=2.0),
+    "unrest": Part(("restlessness", "innovation", "roughness"), 2.1, rows=400, days=1.5, excuse="outside"),
+    "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True, excuse="outside"),
     "spike": Part(("outside", "surprise", "jump", "relative_jump"), 2.9, 0.2, rows=900, single=True, short=True),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?
@@ -81,7 +88,16 @@ def nearness(part: Part, rarity: Floats, known: Bools, rows: Floats, settings: S
     tested = settings.step if part.single else settings.step * settings.bucket
     bar = part.bar * (1 + part.per_decade * test_decades(tested)) + budget_decades(settings)
     found = combine(rarity[:, part.places], known[:, part.places], unanimous=part.unanimous)
+    if part.excuse:
+        found = np.minimum(found, part.excused * most_by_other_days(part, rarity, known))
     return found * trust(part, rows, settings) / bar
+
+
+def most_by_other_days(part: Part, rarity: Floats, known: Bools) -> Floats:
+    """The rarity (S, n) of what excuses a part; infinite where it is not known, or missing in a column: 0 says so."""
+    place = NAMES.index(part.excuse)
+    there = known[:, place, None] & (rarity[:, place] > 0)
+    return np.where(there, rarity[:, place], np.inf)
 
 
 def trust(part: Part, rows: Floats, settings: Settings) -> Floats:

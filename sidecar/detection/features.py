@@ -1,7 +1,7 @@
 """What the detector looks at: a few numbers per column, each a function of its value and of the past.
 
 All of them compare what is with what was usual; each would be small for an ordinary column and large, either way, for
-an odd one. Steps shorter than five minutes are averaged over five minutes, trailing, but for the last five features.
+an odd one. Steps shorter than five minutes are averaged over five minutes, trailing, but for the last features.
 
 The past has its part in them through `Past`, found once per column; the column's own value comes last. So the search
 for a band can try value after value without looking at the past again.
@@ -65,10 +65,8 @@ relative_jump: that distance over the mean change from column to column before;
 outside: how far it lies outside of the single values about the same time of day on the last days;
 surprise: its distance from what the value just before foretold.
 
-The last two are only looked at where steps are shorter than a bucket, and a value is a small part of the means.
+The last one is only looked at where steps are shorter than a bucket, and a value is a small part of the means.
 """
-OF_SHORT_STEPS = ("outside", "surprise")
-"""The last ones of `NAMES`, so that the others stand where they stand without them."""
 LOGARITHMIC = ("spread", "restlessness", "roughness")
 RELATIVE = ("residual", "innovation", "short_residual", "long_residual", "relative_jump")
 DISTANCES = ("nearest", "nearest_spread", "outside")
@@ -80,7 +78,7 @@ LEAST_RESTLESSNESS, FARTHEST = 1e-3, 1e9
 
 def names(settings: Settings) -> tuple[str, ...]:
     """Those of `NAMES` that are looked at."""
-    return NAMES if settings.bucket > 1 else tuple(name for name in NAMES if name not in OF_SHORT_STEPS)
+    return NAMES if settings.bucket > 1 else NAMES[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +102,6 @@ class Usual(Rows):
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
-    """What single values of short steps are compared with.
-
-    Attributes:
-        low, high: (S, n) the range of the single values about the same time of day on the last days.
-        kept: (S, n) what usually stays of the distance of the value before from the middle of the last half hour.
-    """
-
-    low: Floats
-    high: Floats
-    kept: Floats
-
-    def features(self, newest: Floats, jump: Floats) -> tuple[Floats, Floats]:
-        """Those of short steps (S, n), were the values of the columns `newest` (S, n), so far from the half hour."""
-        return np.maximum(np.maximum(self.low - newest, newest - self.high), 0.0), jump - self.kept
-
-
-@dataclass(frozen=True, slots=True)
 class Past:
     """What the values of some columns are compared with; shapes (S, n) but for those named.
 
@@ -135,6 +115,7 @@ class Past:
         short: the window of `drift`, without the newest value as all windows here.
         short_then: the middle of its mean at the same time of day on the last days.
         long: the window of `spread` and `mean`.
+        low, high: the range of the single values about that time.
         spreads: (S, L, n) the standard deviations about the same time of day on the last days.
         short_residuals: the window of `short_residual`.
         long_residuals: the window of `long_residual`.
@@ -143,7 +124,7 @@ class Past:
         previous: the value before.
         rough_then: the middle of the mean change at the same time of day on the last days.
         half_hour: the middle of the last half hour.
-        single: what single values are compared with; None where steps are no shorter than a bucket.
+        kept: what usually stays of the distance of the value before from that; None where steps fill a bucket.
         calm: the mean change before a jump, with the usual one.
         least: (S, 1) where the logarithm of a spread begins.
     """
@@ -157,6 +138,8 @@ class Past:
     short: Window
     short_then: Floats
     long: Window
+    low: Floats
+    high: Floats
     spreads: Floats
     short_residuals: Window
     long_residuals: Window
@@ -165,7 +148,7 @@ class Past:
     previous: Floats
     rough_then: Floats
     half_hour: Floats
-    single: Single | None
+    kept: Floats | None
     calm: Floats
     least: Floats
 
@@ -205,7 +188,8 @@ class Past:
             np.log(np.maximum(rough, self.least)) - np.log(np.maximum(self.rough_then, self.least)),
             jump,
             over(jump, self.calm),
-            *(self.single.features(newest, jump) if self.single else ()),
+            np.maximum(np.maximum(self.low - newest, newest - self.high), 0.0),
+            *([] if self.kept is None else [jump - self.kept]),
         ]
         return np.stack(found, axis=1)
 
@@ -246,15 +230,18 @@ def _by_other_days(panel: Panel, smooth: Reader, at: Ints) -> dict[str, Any]:
     """What comes of the same time on the last days."""
     settings = panel.settings
     days, slack = days_ago(panel.times(at), np.arange(1, settings.days_back + 1), settings), settings.slack_steps
+    about = (at - days[:, None] + np.arange(-slack, slack + 1, settings.bucket)[:, None]).reshape(-1, len(at))
     around = (at - days[:, None] + np.array([-slack, 0, slack])[:, None]).reshape(-1, len(at))
     same_time = at - days[:SEASONAL_DAYS]
     short = Track.of(lambda columns: mean(smooth, columns, settings.short_lags), [same_time], panel.width)
     long = Track.of(lambda columns: Window.of(smooth, columns, settings.long_lags).deviation, [around], panel.width)
     return {
-        "about": smooth(about_that_time(panel, at)),
+        "about": smooth(about),
         "short": Window.of(smooth, at, settings.short_lags[1:]),
         "short_then": median(short.read(same_time)),
         "long": Window.of(smooth, at, settings.long_lags[1:]),
+        "low": np.fmin.reduce(panel.of_buckets(least, len(at))(about), axis=1, initial=np.nan),
+        "high": np.fmax.reduce(panel.of_buckets(greatest, len(at))(about), axis=1, initial=np.nan),
         "spreads": long.read(around),
     }
 
@@ -271,31 +258,15 @@ def _by_column(usual: Usual, panel: Panel, at: Ints) -> dict[str, Any]:
     rough = Track.of(lambda columns: mean(change, columns, lags), [at - days, calm], panel.width)
     yardstick = np.sqrt((np.nan_to_num(rough.read(calm)) ** 2 + usual.rough[:, None] ** 2) / 2)
     half_hour, previous = half_hour_before(panel, at), panel.read(at - 1)
-    kept = usual.expectation.persistence[:, None] * (previous - half_hour)
+    kept = usual.expectation.persistence[:, None] * (previous - half_hour) if settings.bucket > 1 else None
     return {
         "changes": Window.of(change, at, lags[1:]),
         "previous": previous,
         "rough_then": median(rough.read(at - days)),
         "half_hour": half_hour,
-        "single": _single(kept, panel, at) if settings.bucket > 1 else None,
+        "kept": kept,
         "calm": np.maximum(yardstick, np.maximum(LEAST_JUMP * usual.unit, TINY)[:, None]),
     }
-
-
-def _single(kept: Floats, panel: Panel, at: Ints) -> Single:
-    """What single values are compared with, of whose surroundings usually so much (S, n) is kept."""
-    about = about_that_time(panel, at)
-    low = np.fmin.reduce(panel.of_buckets(least, len(at))(about), axis=1, initial=np.nan)
-    high = np.fmax.reduce(panel.of_buckets(greatest, len(at))(about), axis=1, initial=np.nan)
-    return Single(low, high, kept)
-
-
-def about_that_time(panel: Panel, at: Ints) -> Ints:
-    """Columns (L, n) within a quarter of an hour of the same time as columns (n,) on the last days, a bucket apart."""
-    settings = panel.settings
-    days = days_ago(panel.times(at), np.arange(1, settings.days_back + 1), settings)
-    slack = np.arange(-settings.slack_steps, settings.slack_steps + 1, settings.bucket)
-    return np.asarray((at - days[:, None] + slack[:, None]).reshape(-1, len(at)))
 
 
 def usual_change(panel: Panel, at: Ints, learnt: Bools) -> Floats:

@@ -189,6 +189,7 @@ def test_the_past_of_a_prometheus_is_told_as_tables_and_as_a_report(url: str, tm
     assert "1 incidents concern no series" in result.stderr
     report = (tmp_path / "out/report.html").read_text()
     assert report.count("<svg") >= 4
+    assert 'class="band"' in report
     assert "&lt;" in report
     assert '<"eu">' not in report
     assert not re.search(r"""(src|href)=|url\(|@import""", report)

@@ -22,7 +22,7 @@ def trace(instance: str, *starts: int, steps: int = 4_032) -> Trace:
     values = np.sin(times / 9_999)
     score = np.where(np.arange(steps) < steps // 2, np.nan, 0.5)
     alarms = tuple(Alarm(start, start + STEP, 2.0, 1.0, 0.5) for start in starts)
-    return Trace((("instance", instance),), times, values, score, values, alarms)
+    return Trace((("instance", instance),), times, values, score, values, values - 1, values + 1, alarms)
 
 
 def summary(*traces: Trace, known: list[Incident] | None = None, variant: str = "") -> Summary:
@@ -99,10 +99,19 @@ def test_a_drawing_is_well_formed_and_breaks_its_lines_at_gaps() -> None:
     assert (band.get("x"), band.get("width")) == ("0.0", f"{WIDTH:.1f}")
 
 
+def test_the_band_is_drawn_where_it_is_known_and_ends_at_the_edge() -> None:
+    one = trace("a", 3_000, steps=100)
+    one.lower[40:42], one.upper[60:] = np.nan, np.inf
+    drawing = ET.fromstring(draw(one, [], Span(0, 100 * STEP)))  # noqa: S314 our own
+    bands = [str(part.get("points")).split() for part in drawing if part.get("class") == "band"]
+    assert [len(band) for band in bands] == [80, 116]
+    assert {point.split(",")[1] for point in bands[1][18:58]} == {"0.0"}
+
+
 @pytest.mark.parametrize("values", [[], [np.nan], [1.0], [2.0, 2.0]])
 def test_hardly_any_samples_can_be_drawn(values: list[float]) -> None:
     found = np.array(values)
-    one = Trace((), STEP * np.arange(len(values), dtype=np.int64), found, found, found, ())
+    one = Trace((), STEP * np.arange(len(values), dtype=np.int64), found, found, found, found, found, ())
     assert draw(one, [], Span(0, 600)).startswith("<svg")
 
 

