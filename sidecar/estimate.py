@@ -14,14 +14,14 @@ from sidecar.prometheus.source import RangeSource
 
 MB = 1_000_000
 
-PROCESS_BYTES = 86 * MB
+PROCESS_BYTES = 80 * MB
 """Of a process without a series. This and the following: docs/explanation/performance.md, on one of its cores."""
 SAMPLE_BYTES = 8.1
-SERIES_BYTES = {Scope.SERIES: 18_000, Scope.GROUP: 9_000}
+SERIES_BYTES = {Scope.SERIES: 16_500, Scope.GROUP: 5_000}
 """Beside the samples: the models, of groups of ten and more, the labels and the exported text."""
 SCORE_SECONDS = 0.07e-3
 """Of one series at one step, from the answer to the metrics."""
-FIT_SECONDS = {Scope.SERIES: 0.022, Scope.GROUP: 0.008}
+FIT_SECONDS = {Scope.SERIES: 0.016, Scope.GROUP: 0.005}
 """Of one series with `USUAL_STEPS` steps."""
 USUAL_STEPS = 2_016
 

@@ -38,7 +38,7 @@ class Models(Rows):
         tables: how rare which value of a feature is.
         basis: what the features are measured with.
         rows: (S,) buckets since the first sample that the model knows.
-        usual: (S,) the middle of the scores of the series' own past, 1 being the threshold.
+        usual: (S,) the middle of the scores of the series' own past, the later half of it; 1 is the threshold.
         fitted: (S,) False where a row has had too little history, and is not scored.
     """
 
@@ -103,14 +103,16 @@ class Lesson(Rows):
 
     def models(self, tables: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is."""
-        some = self.found[:, :, :: -(-self.found.shape[2] // MOST_LEARNT)]
+        some = later(self.found)
+        some = some[:, :, :: -(-some.shape[2] // MOST_LEARNT)]
         return self.models_by(tables, some, Lookup.of(tables).rarities(some), settings)
 
     def own_models(self, shared: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is among siblings."""
         rarity, distance = Lookup.of(shared).by_curves(self.found)
         tables = bent(shared, self.found, rarity)
-        return self.models_by(tables, self.found, tables.bend.own(rarity, distance), settings)
+        own = tables.bend.own(later(rarity), later(distance))
+        return self.models_by(tables, later(self.found), own, settings)
 
     def models_by(self, tables: Tables, some: Floats, rarity: Floats, settings: Settings) -> Models:
         """The models, with the middle of the scores of some columns by their features and rarities (S, F, n)."""
@@ -244,6 +246,11 @@ def ordinary_spread(values: Floats) -> Floats:
     present = np.count_nonzero(~np.isnan(values), axis=1)[:, None]
     near = np.where(np.arange(values.shape[1]) < 0.9 * present, distance, np.nan)
     return np.asarray(np.sqrt(np.nansum(near**2, axis=1) / np.maximum(0.9 * present[:, 0], 1)))
+
+
+def later(found: Floats) -> Floats:
+    """The later half of training columns (..., n): they look back on as many other days as those to be scored will."""
+    return found[..., found.shape[-1] // 2 :]
 
 
 def any_value(found: Floats) -> Bools:

@@ -163,3 +163,15 @@ def test_noise_of_seconds_is_not_odd_for_want_of_history() -> None:
     settings = Settings(step=15, fit_window=5_400, min_history=3_600)
     noise = 1.5 + 0.05 * np.random.default_rng(1).standard_normal((40, 660))
     assert np.nanmax(answers(noise, settings).score) < 1
+
+
+@pytest.mark.parametrize("days", [5, 6, 8, 12])
+def test_a_nightly_job_is_no_news(days: int) -> None:
+    settings, rng = Settings(step=300), np.random.default_rng(1)
+    steps = np.arange((days + 1) * settings.day_steps)
+    calm = 0.2 + 0.02 * rng.standard_normal(len(steps))
+    nightly = steps % settings.day_steps == 2 * 12
+    values = calm + 0.6 * np.stack([nightly, nightly & (steps > days * settings.day_steps)])
+    models = fit(values[:, : -settings.day_steps], END - DAY, seeds(2), settings)
+    known, unknown = score(models, values, END, settings, settings.day_steps).score.max(axis=1)
+    assert known < 1 < unknown

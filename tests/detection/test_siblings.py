@@ -215,7 +215,7 @@ def test_a_restart_comes_to_the_same_scores(days: Floats) -> None:
 
 def test_a_large_group_is_fitted_in_parts_as_in_one(days: Floats, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = latest(watched(days, T))
-    monkeypatch.setattr("sidecar.detection.watch.JOB_SERIES", 2)
+    monkeypatch.setattr("sidecar.detection.fits.JOB_SERIES", 2)
     np.testing.assert_array_equal(latest(watched(days, T)), whole)
 
 
