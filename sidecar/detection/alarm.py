@@ -93,9 +93,9 @@ class Alarms(Rows):
     Attributes:
         since: when the alarm that is on (firing or recovering) started, NEVER where none is.
         active: time of the last score at or above the exit threshold.
-        peak: the highest score of late.
+        peak: the highest score of late that was confirmed: one that was not must not keep those after it from starting.
         peaked: time at which a score last came near it.
-        second: the highest score since.
+        second: the highest such score since.
         recent: (S, N) the newest scores, newest last.
         scored: time of the last score.
     """
@@ -235,7 +235,8 @@ def immaterial(values: Floats, expected: Floats, policy: Policy) -> Codes:
 def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> tuple[Alarms, Floats, Floats]:
     """Column `i`: the alarms after it, the highest threshold at which one would start, and the peak before; (S,)."""
     now, counted, free, recent = heights.now[:, i], heights.counted[:, i], heights.free[:, i], heights.recent[:, i]
-    confirmed = np.minimum(now, np.sort(recent, axis=1)[:, -policy.confirm[0]])
+    enough = np.sort(recent, axis=1)[:, -policy.confirm[0]]
+    confirmed, height = np.minimum(now, enough), np.minimum(counted, enough)
     on = alarms.firing
     active = np.where(on & (counted >= policy.exit), time, alarms.active)
     unknown = ~heights.scored[:, i] & (time - alarms.scored <= policy.unscored)  # a gap is no recovery
@@ -249,9 +250,9 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     following = Alarms(
         since=np.where(starting, time, np.where(going_on, alarms.since, NEVER)),
         active=np.where(starting, time, active),
-        peak=np.maximum(peak, counted),
+        peak=np.maximum(peak, height),
         peaked=np.where(near, time, peaked),
-        second=np.where(near, 0.0, np.maximum(second, counted)),
+        second=np.where(near, 0.0, np.maximum(second, height)),
         recent=recent,
         scored=np.where(heights.scored[:, i], time, alarms.scored),
     )

@@ -2,10 +2,10 @@
 
 import json
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,15 @@ _LONGEST = 1000  # characters of someone else's text, in a message
 _GRID_TOLERANCE = 1e-3  # timestamps have milliseconds
 
 
-def read_envelope(body: bytes, hook: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
-    """Decode the envelope every answer of the API comes in; a `hook` may put something in the place of an object.
+def read_envelope(body: bytes) -> dict[str, Any]:
+    """Decode the envelope every answer of the API comes in; series with samples are packed.
 
     Raises:
         BadAnswerError: it is not the API's JSON.
         BadQueryError: it reports an error; the text is the server's own.
     """
     try:
-        envelope = json.loads(body, object_hook=hook)
+        envelope = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise BadAnswerError(f"not the JSON of the Prometheus API ({error}): {excerpt(body)}") from error
     if not isinstance(envelope, dict) or envelope.get("status") not in ("success", "error"):
@@ -45,16 +45,16 @@ def read_range(body: bytes, start: int, end: int, step: int) -> RangeResult:
         BadAnswerError: it is not a matrix on the asked grid, or two of its series have the same labels.
         BadQueryError: it reports an error.
     """
-    series = _Series()
-    envelope = read_envelope(body, series.take)
+    envelope = read_envelope(body)
     try:
-        _check_matrix(envelope, series)
-        labels, order = _ascending(series.labels)
-        values = series.samples(start, end, step)[order]
+        rows = _matrix(envelope)
+        labels, order = _ascending([row.labels for row in rows])
+        values = _samples([rows[place] for place in order], start, end, step)
         warnings, infos = _texts(envelope, "warnings"), _texts(envelope, "infos")
     except _MALFORMED as error:
         raise _no_range(error) from error
-    return RangeResult(Frame(labels, start, step, values), warnings, infos, samples=len(series.times), size=len(body))
+    samples = sum(len(row.times) for row in rows)
+    return RangeResult(Frame(labels, start, step, values), warnings, infos, samples=samples, size=len(body))
 
 
 def read_values(body: bytes) -> LabelValues:
@@ -76,42 +76,14 @@ def excerpt(body: bytes) -> str:
     return repr(body[:_EXCERPT].decode("utf-8", "replace"))
 
 
-class _Series:
-    """The series of a matrix, each taken out of the JSON as soon as it is read.
+class _Row(NamedTuple):
+    """A series of a matrix: as objects of Python its samples would take many times the memory."""
 
-    As objects of Python its samples take many times their memory, of which little would ever be given back.
-    """
-
-    def __init__(self) -> None:
-        self.labels: list[LabelSet] = []
-        self.counts = array("q")
-        self.times = array("d")
-        self.values = array("d")
-
-    def take(self, read: dict[str, Any]) -> Any:  # noqa: ANN401 whatever is left in its place
-        """Keep what an object of the JSON holds, if it is a series with samples, and leave `_TAKEN` in its place."""
-        metric, samples = read.get("metric"), read.get("values")
-        if not isinstance(metric, dict) or not isinstance(samples, list) or "histograms" in read:
-            return read
-        try:
-            self.labels.append(_label_set(metric))
-            self.times.extend(map(itemgetter(0), samples))
-            self.values.extend(map(float, map(itemgetter(1), samples)))
-        except _MALFORMED as error:
-            raise _no_range(error) from error
-        self.counts.append(len(samples))
-        return _TAKEN
-
-    def samples(self, start: int, end: int, step: int) -> NDArray[np.float64]:
-        """Lay the samples of each series on the grid."""
-        found, counts = np.array(self.values), np.array(self.counts, dtype=np.intp)
-        found[~np.isfinite(found)] = np.nan
-        matrix = np.full((len(counts), (end - start) // step + 1), np.nan)
-        matrix[np.repeat(np.arange(len(counts)), counts), _columns(np.array(self.times), start, end, step)] = found
-        return matrix
+    labels: LabelSet
+    times: "array[float]"
+    values: "array[float]"
 
 
-_TAKEN = object()
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 
@@ -119,18 +91,33 @@ def _no_range(error: Exception) -> BadAnswerError:
     return BadAnswerError(_shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})"))
 
 
-def _check_matrix(envelope: Mapping[str, Any], series: _Series) -> None:
-    """Refuse what is not a matrix, of which `series` are all."""
+def _packed(read: dict[str, Any]) -> dict[str, Any] | _Row:
+    """Pack an object of the JSON, as soon as it is read, if it is a series with samples."""
+    metric, samples = read.get("metric"), read.get("values")
+    if not isinstance(metric, dict) or not isinstance(samples, list) or "histograms" in read:
+        return read
+    try:
+        times, values = map(itemgetter(0), samples), map(float, map(itemgetter(1), samples))
+        return _Row(_label_set(metric), array("d", times), array("d", values))
+    except _MALFORMED as error:
+        raise _no_range(error) from error
+
+
+_DECODER = json.JSONDecoder(object_hook=_packed)
+
+
+def _matrix(envelope: Mapping[str, Any]) -> list[_Row]:
     data = envelope["data"]
     kind = data["resultType"]
     if kind != "matrix":
         raise BadAnswerError(f"the expression gives a {kind}, not a range of series")
     result: list[Any] = data["result"] or []
-    left = [entry for entry in result if entry is not _TAKEN]
+    left = [entry for entry in result if not isinstance(entry, _Row)]
     if any("histograms" in entry for entry in left):
         raise BadAnswerError("the expression gives native histograms: take a quantile or a rate of their count")
-    if left or len(result) != len(series.labels):
-        raise ValueError(f"a series without samples: {left[:1]}" if left else "series beside the result")
+    if left:
+        raise ValueError(f"a series without samples: {left[0]}")
+    return result
 
 
 def _ascending(found: list[LabelSet]) -> tuple[tuple[LabelSet, ...], list[int]]:
@@ -160,6 +147,20 @@ def describe(labels: LabelSet) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+
+
+def _samples(rows: list[_Row], start: int, end: int, step: int) -> NDArray[np.float64]:
+    """Lay the samples of each row on the grid."""
+    counts = [len(row.times) for row in rows]
+    times, found = array("d"), array("d")
+    for row in rows:
+        times.extend(row.times)
+        found.extend(row.values)
+    values = np.array(found)
+    values[~np.isfinite(values)] = np.nan
+    matrix = np.full((len(rows), (end - start) // step + 1), np.nan)
+    matrix[np.repeat(np.arange(len(rows)), counts), _columns(np.array(times), start, end, step)] = values
+    return matrix
 
 
 def _columns(times: NDArray[np.float64], start: int, end: int, step: int) -> NDArray[np.int64]:

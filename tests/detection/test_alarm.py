@@ -64,12 +64,19 @@ def test_a_second_peak_outlives_the_first() -> None:
 def test_m_of_n_waits_for_confirmation() -> None:
     policy = Policy(confirm=(2, 3), hold=0)
     outcome = play([1.5, 0.2, 1.2, 0.2], policy)
-    assert flags(outcome) == [0, 0, 0, 0]  # the second is below the peak of the first
+    assert flags(outcome) == [0, 0, 1, 0]  # the first was not confirmed: its height is no yardstick
+    assert outcome.detection[0, 2] == pytest.approx(1.2)
+    outcome = play([1.5, 1.4, 0.2, 0.2, 1.2, 1.3], policy)
+    assert flags(outcome) == [0, 1, 0, 0, 0, 0]  # the others are below the peak that was
     outcome = play([1.5, 0.2, 1.7, 0.2], policy)
     assert flags(outcome) == [0, 0, 1, 0]
     assert outcome.state[0].tolist()[:2] == [State.PENDING, State.PENDING]
     assert outcome.reason[0, 0] == Reason.UNCONFIRMED
     assert outcome.detection[0, 2] == pytest.approx(1.5)
+
+
+def test_an_anomaly_that_wears_off_is_confirmed_all_the_same() -> None:
+    assert flags(play([3.0, 2.5, 2.0, 1.5, 1.2], Policy(confirm=(2, 3)))) == [0, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
