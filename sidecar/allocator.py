@@ -1,6 +1,8 @@
 """How the C library keeps memory that was freed."""
 
 import ctypes
+from collections.abc import Callable
+from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 LARGE = 1 << 20
@@ -33,12 +35,18 @@ def give_back_freed() -> bool:
     Small arrays come from a heap that only shrinks at its end: what one evaluation needed would stay for the next one.
     It takes about half a millisecond.
     """
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    malloc_trim = _function("malloc_trim")
     return malloc_trim is not None and malloc_trim(0) == 1
 
 
 def _set_thresholds(mapped: int, free: int) -> bool:
     """Have one heap for all threads: arrays of `mapped` bytes do not come from it, and up to `free` stay at its end."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _function("mallopt")
     options = {M_MMAP_THRESHOLD: mapped, M_TRIM_THRESHOLD: free, M_ARENA_MAX: 1}
     return mallopt is not None and all(mallopt(option, value) == 1 for option, value in options.items())
+
+
+@cache
+def _function(name: str) -> Callable[..., int] | None:
+    """A function of the C library, looked up once: each look leaves a class behind for the garbage collector."""
+    return getattr(ctypes.CDLL(None), name, None)
