@@ -151,9 +151,11 @@ def measured(series: int, scope: str, siblings: int, runs: int) -> Figures:
     board.configure(["cpu"], staleness=300)
     around = Surroundings(source, executor, board, Telemetry(CollectorRegistry(), "benchmark"))
     evaluator = Evaluator(query(scope), 0, "UTC", around)
-    for at in (NOW, NOW + 1, NOW + 2):
+    for at in range(NOW, NOW + STEP):
         evaluator.evaluate(at)
-    if len(board.snapshot.results["cpu"].series.labels) != series:
+        if len(board.snapshot.results["cpu"].series.labels) == series:
+            break
+    else:
         raise SystemExit("not every series is scored")
     taken = []
     for i in range(1, runs + 1):

@@ -21,6 +21,8 @@ from tests.real.servers import PrometheusServer, Sample, openmetrics
 from tests.real.sidecar import SidecarProcess
 
 STEP, WEEK = 300, 7 * 86_400
+AHEAD = 3_600
+"""Seconds of samples in the future: the import of ten thousand series takes minutes, and so does a cold start."""
 CONFIG = """\
 prometheus: {{url: "{url}"}}
 evaluation_interval: 1s
@@ -33,7 +35,7 @@ queries:
 def week(series: int, now: int) -> Iterator[Sample]:
     """Daily shapes with noise."""
     rng = np.random.default_rng(7)
-    times = np.arange(now - WEEK - 86_400, now + 1, STEP)
+    times = np.arange(now - WEEK - 86_400, now + AHEAD, STEP)
     for number in range(series):
         values = 0.4 + 0.2 * np.sin(times * 2 * np.pi / 86_400 + number) + 0.03 * rng.standard_normal(len(times))
         labels = {"instance": f"host-{number:05}", "job": "node", "namespace": "n", "workload": f"w{number // 100}"}

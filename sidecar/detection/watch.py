@@ -19,6 +19,12 @@ from sidecar.prometheus.frame import Frame, LabelSet
 BLOCK_STEPS = 16_384
 """About how many steps are replayed at once, of all series together: it bounds the memory of a change of models."""
 
+MOST_COPIED = 1_024
+"""Series whose lookback is copied at once, for the same reason."""
+
+STRIP = 64
+"""Columns in which first samples are sought at once."""
+
 BAND_SERIES = 128
 """Series whose bands are sought at once: it bounds the memory of the search."""
 
@@ -87,10 +93,13 @@ def group_of(labels: LabelSet, schedule: Schedule) -> int:
 def first_samples(frame: Frame) -> NDArray[np.int64]:
     """Time of the first sample of each series; `NEVER` where it stands in the first column, so may well be older."""
     first = np.full(len(frame.values), NEVER)
-    begun = np.isnan(frame.values[:, 0]) if len(frame.times) else np.ones(len(first), bool)
-    known = ~np.isnan(frame.values[begun])
-    column = np.where(known.any(axis=1), known.argmax(axis=1), len(frame.times))
-    first[begun] = frame.start + column * frame.step
+    waiting = np.flatnonzero(np.isnan(frame.values[:, 0])) if len(frame.times) else np.arange(len(first))
+    first[waiting] = frame.end + frame.step
+    for left in range(0, len(frame.times), STRIP) if len(waiting) else ():
+        known = ~np.isnan(frame.values[waiting, left : left + STRIP])
+        begun = known.any(axis=1)
+        first[waiting[begun]] = frame.start + (left + known[begun].argmax(axis=1)) * frame.step
+        waiting = waiting[~begun]
     return first
 
 
@@ -100,6 +109,13 @@ def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[
     pairs = [(row, there[label_set]) for row, label_set in enumerate(labels) if label_set in there]
     rows, of = np.array(pairs, np.intp).reshape(-1, 2).T
     return rows, of
+
+
+def in_blocks(rows: NDArray[np.intp], steps: int) -> list[NDArray[np.intp]]:
+    """Rows of which so many `steps` are judged, in blocks that bound the memory this takes."""
+    if not len(rows):
+        return []
+    return np.array_split(rows, max(-(-len(rows) * steps // BLOCK_STEPS), -(-len(rows) // MOST_COPIED)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +189,18 @@ class Watch:
         series.put(stay, self.series.take(of))
         self.labels, self.series, self.verdicts = frame.labels, series, None
 
-    def due(self, frame: Frame) -> list[FitJob]:
-        """The fits to be done now, each asked for once; `install` or `abandon` answers them."""
+    def due(self, frame: Frame, most: int | None = None) -> list[FitJob]:
+        """The fits to be done now, each asked for once; `install` or `abandon` answers them.
+
+        Of `most` series, if it is said: jobs hold the samples of theirs. The others are due the next time.
+        """
         first = first_samples(frame)
         in_effect = self.schedule.in_effect(frame.end, first, self.series.groups)
         newest = self.schedule.newest(frame.end, first, self.series.groups)
         wanted = np.where(self.series.asked < in_effect, in_effect, newest)
         due = wanted > self.series.asked
+        rows = np.flatnonzero(due)
+        due[rows[np.argsort(self.series.groups[rows], kind="stable")][len(rows) if most is None else most :]] = False
         self.series.asked[due] = wanted[due]
         instants = np.unique(wanted[due]).tolist()
         siblings = {"groups": self.series.groups, "seeds": self.series.seeds}
@@ -213,14 +234,15 @@ class Watch:
         kept = None if new else self.verdicts
         verdicts = kept.newest() if kept else Verdicts.blank(frame, max(new, 1), self.settings)
         if new:
-            steady = np.flatnonzero(~changed) if changed.any() else slice(None)
-            self._judge(frame, suppressed, steady, verdicts, new)
+            steady = in_blocks(np.flatnonzero(~changed), new) if changed.any() else [slice(None)]
+            for rows in steady:
+                self._judge(frame, suppressed, rows, verdicts, new)
         for instant in np.unique(self.series.instant[changed]):
             rows = np.flatnonzero(changed & (self.series.instant == instant))
             self.series.alarms.put(rows, Alarms.idle(len(rows), self.policy))
             since = (frame.end - int(instant) - self.schedule.lead) // frame.step
             last = self.schedule.replay + since + 1
-            for block in np.array_split(rows, -(-len(rows) * last // BLOCK_STEPS)):
+            for block in in_blocks(rows, last):
                 self._judge(frame, suppressed, block, verdicts, last)
         self.series.flagged[:] = verdicts.outcome.flag[:, -1]
         self.adopted = np.flatnonzero(changed & was_firing & ~self.series.flagged)

@@ -19,6 +19,10 @@ BUNDLE_SERIES = 256
 """About how many series one call to the executor fits: starting a process for each would cost more than the fit."""
 
 
+MOST_WAITING = 2_048
+"""Series whose fits are under way at most: each waits with a copy of its samples."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Errand:
     """Fits under way, and when they were sent, seconds of a clock that only goes forward."""
@@ -36,6 +40,11 @@ class FitDesk:
         self._query = query
         self._telemetry = telemetry
         self._under_way: list[Errand] = []
+
+    @property
+    def room(self) -> int:
+        """How many more series may be sent."""
+        return max(0, MOST_WAITING - sum(count(errand.jobs) for errand in self._under_way))
 
     def send(self, jobs: Sequence[FitJob]) -> None:
         """Hands fits to the executor."""

@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -18,15 +18,19 @@ _LONGEST = 1000  # characters of someone else's text, in a message
 _GRID_TOLERANCE = 1e-3  # timestamps have milliseconds
 
 
-def read_envelope(body: bytes) -> dict[str, Any]:
-    """Decode the envelope every answer of the API comes in; series with samples are packed.
+Hook = Callable[[dict[str, Any]], object]
+"""Makes of an object of the JSON what stands for it, as soon as it is read."""
+
+
+def read_envelope(body: bytes, hook: Hook | None = None) -> dict[str, Any]:
+    """Decode the envelope every answer of the API comes in.
 
     Raises:
         BadAnswerError: it is not the API's JSON.
         BadQueryError: it reports an error; the text is the server's own.
     """
     try:
-        envelope = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+        envelope = json.loads(body, object_hook=hook)
     except (ValueError, RecursionError) as error:
         raise BadAnswerError(f"not the JSON of the Prometheus API ({error}): {excerpt(body)}") from error
     if not isinstance(envelope, dict) or envelope.get("status") not in ("success", "error"):
@@ -45,16 +49,16 @@ def read_range(body: bytes, start: int, end: int, step: int) -> RangeResult:
         BadAnswerError: it is not a matrix on the asked grid, or two of its series have the same labels.
         BadQueryError: it reports an error.
     """
-    envelope = read_envelope(body)
+    samples = _Samples()
+    envelope = read_envelope(body, samples.pack)
     try:
         rows = _matrix(envelope)
         labels, order = _ascending([row.labels for row in rows])
-        values = _samples([rows[place] for place in order], start, end, step)
+        values = samples.on_grid([row.samples for row in rows], start, end, step)[order]
         warnings, infos = _texts(envelope, "warnings"), _texts(envelope, "infos")
     except _MALFORMED as error:
         raise _no_range(error) from error
-    samples = sum(len(row.times) for row in rows)
-    return RangeResult(Frame(labels, start, step, values), warnings, infos, samples=samples, size=len(body))
+    return RangeResult(Frame(labels, start, step, values), warnings, infos, samples=len(samples), size=len(body))
 
 
 def read_values(body: bytes) -> LabelValues:
@@ -77,11 +81,10 @@ def excerpt(body: bytes) -> str:
 
 
 class _Row(NamedTuple):
-    """A series of a matrix: as objects of Python its samples would take many times the memory."""
+    """A series of a matrix, whose samples are kept elsewhere."""
 
     labels: LabelSet
-    times: "array[float]"
-    values: "array[float]"
+    samples: int
 
 
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
@@ -91,19 +94,43 @@ def _no_range(error: Exception) -> BadAnswerError:
     return BadAnswerError(_shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})"))
 
 
-def _packed(read: dict[str, Any]) -> dict[str, Any] | _Row:
-    """Pack an object of the JSON, as soon as it is read, if it is a series with samples."""
-    metric, samples = read.get("metric"), read.get("values")
-    if not isinstance(metric, dict) or not isinstance(samples, list) or "histograms" in read:
-        return read
-    try:
-        times, values = map(itemgetter(0), samples), map(float, map(itemgetter(1), samples))
-        return _Row(_label_set(metric), array("d", times), array("d", values))
-    except _MALFORMED as error:
-        raise _no_range(error) from error
+Pair = tuple[str, str]
 
 
-_DECODER = json.JSONDecoder(object_hook=_packed)
+class _Samples:
+    """The samples of all series of an answer, one after the other: as objects they would take many times the memory.
+
+    For the same reason, series that have a label in common have it as one object.
+    """
+
+    def __init__(self) -> None:
+        self._times, self._values = array("d"), array("d")
+        self._pairs: dict[Pair, Pair] = {}
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def pack(self, read: dict[str, Any]) -> dict[str, Any] | _Row:
+        """Take in an object of the JSON, as soon as it is read, if it is a series with samples."""
+        metric, samples = read.get("metric"), read.get("values")
+        if not isinstance(metric, dict) or not isinstance(samples, list) or "histograms" in read:
+            return read
+        try:
+            self._times.extend(map(itemgetter(0), samples))
+            self._values.extend(map(float, map(itemgetter(1), samples)))
+            return _Row(_label_set(metric, self._pairs), len(samples))
+        except _MALFORMED as error:
+            raise _no_range(error) from error
+
+    def on_grid(self, counts: list[int], start: int, end: int, step: int) -> NDArray[np.float64]:
+        """The samples of series that have so many each, a row per series and a column per step."""
+        if sum(counts) != len(self):
+            raise ValueError("a series outside of the result")
+        values = np.array(self._values)
+        values[~np.isfinite(values)] = np.nan
+        matrix = np.full((len(counts), (end - start) // step + 1), np.nan)
+        matrix[np.repeat(np.arange(len(counts)), counts), _columns(np.array(self._times), start, end, step)] = values
+        return matrix
 
 
 def _matrix(envelope: Mapping[str, Any]) -> list[_Row]:
@@ -132,10 +159,10 @@ def _ascending(found: list[LabelSet]) -> tuple[tuple[LabelSet, ...], list[int]]:
     return labels, order
 
 
-def _label_set(metric: dict[str, str]) -> LabelSet:
+def _label_set(metric: dict[str, str], pairs: dict[Pair, Pair]) -> LabelSet:
     "".join(metric.values()).encode()  # refuses what is not text, at the price of a tenth of a look at each
     metric.pop("__name__", None)
-    return tuple(sorted(metric.items()))
+    return tuple([pairs.setdefault(pair, pair) for pair in sorted(metric.items())])
 
 
 def describe(labels: LabelSet) -> str:
@@ -147,20 +174,6 @@ def describe(labels: LabelSet) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-
-
-def _samples(rows: list[_Row], start: int, end: int, step: int) -> NDArray[np.float64]:
-    """Lay the samples of each row on the grid."""
-    counts = [len(row.times) for row in rows]
-    times, found = array("d"), array("d")
-    for row in rows:
-        times.extend(row.times)
-        found.extend(row.values)
-    values = np.array(found)
-    values[~np.isfinite(values)] = np.nan
-    matrix = np.full((len(rows), (end - start) // step + 1), np.nan)
-    matrix[np.repeat(np.arange(len(rows)), counts), _columns(np.array(times), start, end, step)] = values
-    return matrix
 
 
 def _columns(times: NDArray[np.float64], start: int, end: int, step: int) -> NDArray[np.int64]:

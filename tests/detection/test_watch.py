@@ -1,11 +1,13 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from sidecar.detection.alarm import Policy
-from sidecar.detection.schedule import Schedule
+from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.detection.settings import Settings
-from sidecar.detection.watch import Watch, places
+from sidecar.detection.watch import Watch, first_samples, places
 from sidecar.prometheus.frame import Frame, LabelSet
 
 STEP = 300
@@ -123,6 +125,44 @@ def test_a_fit_is_asked_for_once_and_again_after_it_failed(values: NDArray[np.fl
     again = {labels for job in watch.due(at) for labels in job.labels}
     assert again == set(jobs[0].labels)
     assert all(job.instant > jobs[0].instant for job in upcoming)
+
+
+def test_no_more_fits_are_asked_for_than_there_is_room(values: NDArray[np.float64]) -> None:
+    watch, all_at_once = Watch(SCHEDULE, Policy()), Watch(SCHEDULE, Policy())
+    at = frame(values, T)
+    watch.follow(at)
+    all_at_once.follow(at)
+    assert watch.due(at, 0) == []
+    asked = [[labels for job in watch.due(at, 2) for labels in job.labels] for _ in range(2)]
+    assert [len(each) for each in asked] == [2, 1]
+    assert set(asked[0] + asked[1]) == {labels for job in all_at_once.due(at) for labels in job.labels}
+
+
+def test_the_first_sample_is_found_wherever_it_is() -> None:
+    samples = np.full((6, 300), np.nan)
+    samples[0] = 1.0
+    samples[1, 1:] = 1.0
+    samples[2, 64::7] = 1.0
+    samples[3, 299] = 1.0
+    samples[5, [0, 200]] = 1.0
+    first = first_samples(Frame(names(*"abcdef"), BEGIN, STEP, samples))
+    columns = [1, 64, 299, 300]
+    assert first.tolist() == [NEVER, *(BEGIN + column * STEP for column in columns), NEVER]
+    assert first_samples(Frame(names("a"), BEGIN, STEP, np.empty((1, 0)))).tolist() == [BEGIN]
+
+
+def test_looking_for_fits_copies_no_history() -> None:
+    watch = Watch(SCHEDULE, Policy())
+    samples = np.ones((256, T))
+    samples[:, : T // 4] = np.nan
+    young = Frame(names(*map(str, range(256))), BEGIN, STEP, samples)
+    watch.follow(young)
+    watch.due(young)
+    tracemalloc.start()
+    assert watch.due(young, 0) == []
+    _, highest = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert highest < samples.nbytes / 4
 
 
 def test_series_come_and_go(values: NDArray[np.float64]) -> None:

@@ -82,6 +82,11 @@ def test_malformed_series(series: Any) -> None:  # noqa: ANN401 - anything but a
         read(series)
 
 
+def test_series_outside_of_the_result() -> None:
+    with pytest.raises(BadAnswerError, match="a series outside of the result"):
+        read(one([T0, "1"], a="1"), stats=one([T0, "2"], a="2"))
+
+
 def test_native_histograms() -> None:
     with pytest.raises(BadAnswerError, match="native histograms"):
         read({"metric": {}, "histograms": []})
