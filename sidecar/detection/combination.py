@@ -49,13 +49,13 @@ class Part:
 
 
 PARTS = {
-    "magnitude": Part(("value", "residual", "innovation"), 1.8, 0.7, unanimous=True),
+    "magnitude": Part(("value", "residual", "innovation"), 1.78, 0.7, unanimous=True),
     "shape": Part(
-        ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.4, 0.1, rows=600, days=7, excuse="outside"
+        ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.4, 0.2, rows=600, days=7, excuse="outside"
     ),
-    "departure": Part(("short_residual", "long_residual", "drift"), 1.95, 0.1, rows=600, days=7, excuse="outside"),
+    "departure": Part(("short_residual", "long_residual", "drift"), 1.86, 0.05, rows=600, days=7, excuse="outside"),
     "texture": Part(("spread", "roughness"), 2.25, rows=400, days=1.5, excuse="nearest_spread", excused=2.0),
-    "unrest": Part(("restlessness", "innovation", "roughness"), 2.1, rows=400, days=1.5, excuse="outside"),
+    "unrest": Part(("restlessness", "innovation", "roughness"), 1.93, rows=400, days=1.5, excuse="outside"),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True, excuse="outside"),
     "spike": Part(("outside", "surprise", "jump", "relative_jump"), 2.9, 0.2, rows=900, single=True, short=True),
 }
@@ -71,26 +71,61 @@ spike: the same where a single column is a small part of a mean, and the last mi
 PEEL_BAR = 2.5
 USUAL_RARITY = float(np.log10(2))
 """Rarity of the middle: half of all columns are as unusual."""
+GOES_ON, ONE_INCIDENT = 0.8, 4 * HOUR
+"""How near the threshold an alarm goes on, and how soon after that what comes is the same one."""
+HABITUAL, MOST_HABIT = 0.4, 0.25
+"""The share of the decades beyond the budget that is laid to the series, and not to incidents in its past; and the most
+decades, so that no past silences a series."""
 
 
-def ratio(rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Floats:
-    """How near the threshold of 1 each column comes, (S, n), by the rarities (S, F, n) of its features.
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What answers about some series rest on; a row per series.
 
-    `known` (S, F) says which features a model knows: the others, in a short history, do not count. `rows` (S,) are the
-    training rows behind them: a tail known from few is not believed in full.
+    Attributes:
+        known: (S, F) the features that a model knows: the others, in a short history, do not count.
+        rows: (S,) the training rows behind them: a tail known from few is not believed in full.
+        habit: (S,) by how many decades the bars are higher, as the series' own past came over them too often.
     """
+
+    known: Bools
+    rows: Floats
+    habit: Floats
+
+
+def ratio(rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
+    """How near the threshold of 1 each column comes, (S, n), by the rarities (S, F, n) of its features."""
     asked = (part for part in PARTS.values() if settings.bucket > 1 or not part.short)
-    return np.asarray(np.maximum.reduce([nearness(part, rarity, known, rows, settings) for part in asked]))
+    return np.asarray(np.maximum.reduce([nearness(part, rarity, grounds, settings) for part in asked]))
 
 
-def nearness(part: Part, rarity: Floats, known: Bools, rows: Floats, settings: Settings) -> Floats:
+def nearness(part: Part, rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
     """How near its bar a part comes, (S, n)."""
     tested = settings.step if part.single else settings.step * settings.bucket
     bar = part.bar * (1 + part.per_decade * test_decades(tested)) + budget_decades(settings)
-    found = combine(rarity[:, part.places], known[:, part.places], unanimous=part.unanimous)
+    found = combine(rarity[:, part.places], grounds.known[:, part.places], unanimous=part.unanimous)
     if part.excuse:
-        found = np.minimum(found, part.excused * most_by_other_days(part, rarity, known))
-    return found * trust(part, rows, settings) / bar
+        found = np.minimum(found, part.excused * most_by_other_days(part, rarity, grounds.known))
+    return found * trust(part, grounds.rows, settings) / (bar + grounds.habit[:, None])
+
+
+def habit(past: Floats, every: Floats, settings: Settings) -> Floats:
+    """By how many decades (S,) bars are to be higher that the past of a series came over too often for the budget.
+
+    `past` (S, n) says how near the threshold columns came that are `every` (S,) seconds apart; NaN where none is known.
+    """
+    places, near = np.arange(past.shape[1]), past >= GOES_ON
+    apart = (places - before(np.where(near, places, -np.inf))) * every[:, None]
+    incident = np.cumsum(near & (apart > ONE_INCIDENT), axis=1)
+    alarms = np.count_nonzero((past >= 1) & (incident > before(np.where(past >= 1, incident, 0))), axis=1)
+    allowed = np.maximum(settings.alarm_budget * every * np.count_nonzero(~np.isnan(past), axis=1), 1.0)
+    return np.asarray(np.minimum(HABITUAL * np.log10(np.maximum(alarms / allowed, 1.0)), MOST_HABIT))
+
+
+def before(values: Floats | Ints) -> Floats:
+    """The greatest of all values (S, n) before each column, minus infinity for the first."""
+    greatest = np.maximum.accumulate(values, axis=1)
+    return np.concatenate([np.full((len(values), 1), -np.inf), greatest[:, :-1]], axis=1)
 
 
 def most_by_other_days(part: Part, rarity: Floats, known: Bools) -> Floats:

@@ -6,13 +6,14 @@ is the threshold.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sidecar.detection import combination
 from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
 from sidecar.detection.columns import TINY, Panel, median
+from sidecar.detection.combination import Grounds
 from sidecar.detection.expectation import fit_expectation
 from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, names, usual_change
 from sidecar.detection.rows import Rows
@@ -26,8 +27,6 @@ NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
 FIT_CELLS, LEARN_CELLS, SCORE_CELLS = 1 << 15, 1 << 16, 1 << 10
 """Columns, of all series together, that are fitted, learnt from by some, and scored at once: so they fit the cache."""
-MOST_LEARNT = 512
-"""Training columns of which the middle of the scores is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class Models(Rows):
         tables: how rare which value of a feature is.
         basis: what the features are measured with.
         rows: (S,) buckets since the first sample that the model knows.
+        habit: (S,) by how many decades the series' bars are higher than those of others.
         usual: (S,) the middle of the scores of the series' own past, the later half of it; 1 is the threshold.
         fitted: (S,) False where a row has had too little history, and is not scored.
     """
@@ -45,17 +45,23 @@ class Models(Rows):
     tables: Tables
     basis: Usual
     rows: Floats
+    habit: Floats
     usual: Floats
     fitted: Bools
 
     @classmethod
     def empty(cls, rows: int, settings: Settings) -> "Models":
         """Models of series that were never fitted."""
-        tables, used, usual = Tables.empty(rows, len(names(settings))), *np.zeros((2, rows))
-        return cls(tables, Usual.empty(rows), used, usual, np.zeros(rows, dtype=np.bool_))
+        tables, (known, habit, usual) = Tables.empty(rows, len(names(settings))), np.zeros((3, rows))
+        return cls(tables, Usual.empty(rows), known, habit, usual, np.zeros(rows, dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.fitted)
+
+    @property
+    def grounds(self) -> Grounds:
+        """What their answers rest on."""
+        return Grounds(self.tables.known, self.rows, self.habit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,7 @@ class Lesson(Rows):
         found: (S, F, n) the features of training columns; NaN where there is nothing to learn.
         noise: (S, F) the range of a feature below which it is noise of the arithmetic.
         rows: (S,) buckets since the first sample.
+        every: (S,) seconds from one training column to the next.
         enough: (S,) whether there are samples enough.
     """
 
@@ -99,26 +106,31 @@ class Lesson(Rows):
     found: Floats
     noise: Floats
     rows: Floats
+    every: Floats
     enough: Bools
 
     def models(self, tables: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is."""
-        some = later(self.found)
-        some = some[:, :, :: -(-some.shape[2] // MOST_LEARNT)]
-        return self.models_by(tables, some, Lookup.of(tables).rarities(some), settings)
+        return self.models_by(tables, Lookup.of(tables).rarities(self.found), settings)
 
     def own_models(self, shared: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is among siblings."""
         rarity, distance = Lookup.of(shared).by_curves(self.found)
         tables = bent(shared, self.found, rarity)
-        own = tables.bend.own(later(rarity), later(distance))
-        return self.models_by(tables, later(self.found), own, settings)
+        return self.models_by(tables, tables.bend.own(rarity, distance), settings)
 
-    def models_by(self, tables: Tables, some: Floats, rarity: Floats, settings: Settings) -> Models:
-        """The models, with the middle of the scores of some columns by their features and rarities (S, F, n)."""
-        scores = combination.ratio(rarity, tables.known, self.rows, settings)
-        usual = np.nan_to_num(median(np.where(any_value(some), scores, np.nan)[:, :, None])[:, 0])
-        return Models(tables, self.basis, self.rows, usual, self.enough & tables.known[:, NAMES.index("value")])
+    def models_by(self, tables: Tables, rarity: Floats, settings: Settings) -> Models:
+        """The models, with what the series' own past comes to, by its rarities (S, F, N)."""
+        plain = Grounds(tables.known, self.rows, np.zeros(len(self.rows)))
+        habit = combination.habit(self.past(rarity, plain, settings), self.every, settings)
+        usual = self.past(rarity, replace(plain, habit=habit), settings)
+        middle = np.nan_to_num(median(later(usual)[:, :, None])[:, 0])
+        fitted = self.enough & tables.known[:, NAMES.index("value")]
+        return Models(tables, self.basis, self.rows, habit, middle, fitted)
+
+    def past(self, rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
+        """How near the threshold training columns came, (S, N); NaN where there is nothing to learn."""
+        return np.where(any_value(self.found), combination.ratio(rarity, grounds, settings), np.nan)
 
 
 def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Siblings | None = None) -> Models:
@@ -164,8 +176,9 @@ def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None
     basis = usual_of(values, panel, at, learnt)
     if some is not None:
         at, learnt = at[-1 - some], learnt[:, -1 - some]
-    found = features(basis, panel, at, learnt)
-    return Lesson(basis, found, noise_of(values, settings), age / settings.bucket, well_known(values, settings))
+    found, apart = features(basis, panel, at, learnt), 1.0 if some is None else np.diff(some[::-1]).mean()
+    every = np.full(len(values), apart * settings.bucket * settings.step)
+    return Lesson(basis, found, noise_of(values, settings), age / settings.bucket, every, well_known(values, settings))
 
 
 def learn_some(values: Floats, end: int, settings: Settings, columns: int) -> Lesson:
@@ -284,7 +297,7 @@ def answer(models: Models, lookup: Lookup, past: Past, values: Floats, settings:
 
 def score_of(models: Models, rarity: Floats, settings: Settings) -> Floats:
     """The scores (S, n) that rarities (S, F, n) come to."""
-    return on_scale(combination.ratio(rarity, models.tables.known, models.rows, settings), models.usual)
+    return on_scale(combination.ratio(rarity, models.grounds, settings), models.usual)
 
 
 def score(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:

@@ -175,3 +175,14 @@ def test_a_nightly_job_is_no_news(days: int) -> None:
     models = fit(values[:, : -settings.day_steps], END - DAY, seeds(2), settings)
     known, unknown = score(models, values, END, settings, settings.day_steps).score.max(axis=1)
     assert known < 1 < unknown
+
+
+def test_a_past_full_of_alarms_raises_the_bars() -> None:
+    rng, settings = np.random.default_rng(3), Settings(300, fit_window=14 * DAY)
+    calm = 1 + 0.05 * rng.standard_normal(settings.fit_steps)
+    once, often = calm.copy(), calm.copy()
+    once[-1_000] += 1.0
+    often[rng.choice(settings.fit_steps, 12, replace=False)] += 1.0
+    habit = fit(np.stack([calm, once, often]), END, seeds(3), settings).habit
+    assert habit[:2].tolist() == [0, 0]
+    assert 0.1 < habit[2] <= 0.25
