@@ -25,6 +25,8 @@ LEAST_SIGMA = 1e-30
 """A deviation that is a smaller share of a feature's range is none: the quotient would not fit single precision."""
 FARTHEST = 2.0**16
 """Distance, in half ranges of a feature, past which nothing gets any rarer: a bound for series that were constant."""
+MANY = 128
+"""Values of a feature from which on they are looked up curve by curve: for fewer, a call for each would take longer."""
 PEELS, PEEL_SHARE = 2, 0.1
 """How often values that are too odd are left out of a fit, and what share of them at most."""
 
@@ -225,7 +227,17 @@ class Lookup:
         return np.arange(0, count * KNOTS, KNOTS).reshape(*self.curves.slope.shape, 1)
 
     def _knots_below(self, z: Floats) -> Ints:
-        """How many knots are not above `z` (S, F, n), by halving: as many comparisons as a knot's number has bits."""
+        """How many knots are not above `z` (S, F, n)."""
+        return self._curve_by_curve(z) if z.shape[2] >= MANY else self._all_at_once(z)
+
+    def _curve_by_curve(self, z: Floats) -> Ints:
+        below = np.empty(z.shape, dtype=np.intp)
+        for curve in np.ndindex(z.shape[:2]):
+            below[curve] = np.searchsorted(self.curves.at[curve], z[curve], side="right")
+        return below
+
+    def _all_at_once(self, z: Floats) -> Ints:
+        """By halving: as many comparisons as a knot's number has bits."""
         knots, before = self.curves.at.ravel(), self._first_knots() - 1
         below = np.zeros(z.shape, dtype=np.intp)
         for stride in 1 << np.arange(KNOTS.bit_length())[::-1]:

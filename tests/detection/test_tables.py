@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from sidecar.detection.tables import BELIEF, Lookup, believable, deviation, fit_tables
+from sidecar.detection.tables import BELIEF, MANY, Lookup, believable, deviation, fit_tables
 
 ROWS = 4_000
 
@@ -47,3 +47,14 @@ def test_the_deviation_is_that_of_the_values() -> None:
     assert deviation(normal, np.ones((1, 1))) == pytest.approx(2, rel=0.05)
     assert deviation(outliers, np.ones((1, 1))) == pytest.approx(2, rel=0.1)
     assert deviation(counts, np.ones((1, 1))) == pytest.approx(np.sqrt(np.pi / 2) * 0.2, rel=0.1)
+
+
+def test_many_values_are_as_rare_as_few() -> None:
+    rng = np.random.default_rng(5)
+    found = rng.gamma(2, 1, (3, 2, 400))
+    lookup = Lookup.of(fit_tables(found, np.zeros((3, 2)), 3.0))
+    asked = np.concatenate([found, 50 * rng.standard_normal((3, 2, MANY))], axis=2)
+    asked[:, :, ::9] = np.nan
+    together = lookup.rarities(asked)
+    few = [lookup.rarities(asked[:, :, i : i + MANY - 1]) for i in range(0, asked.shape[2], MANY - 1)]
+    np.testing.assert_array_equal(together, np.concatenate(few, axis=2))
