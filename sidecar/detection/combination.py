@@ -71,11 +71,6 @@ spike: the same where a single column is a small part of a mean, and the last mi
 PEEL_BAR = 2.5
 USUAL_RARITY = float(np.log10(2))
 """Rarity of the middle: half of all columns are as unusual."""
-GOES_ON, ONE_INCIDENT = 0.8, 4 * HOUR
-"""How near the threshold an alarm goes on, and how soon after that what comes is the same one."""
-HABITUAL, MOST_HABIT = 0.4, 0.25
-"""The share of the decades beyond the budget that is laid to the series, and not to incidents in its past; and the most
-decades, so that no past silences a series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +102,6 @@ def nearness(part: Part, rarity: Floats, grounds: Grounds, settings: Settings) -
     if part.excuse:
         found = np.minimum(found, part.excused * most_by_other_days(part, rarity, grounds.known))
     return found * trust(part, grounds.rows, settings) / (bar + grounds.habit[:, None])
-
-
-def habit(past: Floats, every: Floats, settings: Settings) -> Floats:
-    """By how many decades (S,) bars are to be higher that the past of a series came over too often for the budget.
-
-    `past` (S, n) says how near the threshold columns came that are `every` (S,) seconds apart; NaN where none is known.
-    """
-    places, near = np.arange(past.shape[1]), past >= GOES_ON
-    apart = (places - before(np.where(near, places, -np.inf))) * every[:, None]
-    incident = np.cumsum(near & (apart > ONE_INCIDENT), axis=1)
-    alarms = np.count_nonzero((past >= 1) & (incident > before(np.where(past >= 1, incident, 0))), axis=1)
-    allowed = np.maximum(settings.alarm_budget * every * np.count_nonzero(~np.isnan(past), axis=1), 1.0)
-    return np.asarray(np.minimum(HABITUAL * np.log10(np.maximum(alarms / allowed, 1.0)), MOST_HABIT))
-
-
-def before(values: Floats | Ints) -> Floats:
-    """The greatest of all values (S, n) before each column, minus infinity for the first."""
-    greatest = np.maximum.accumulate(values, axis=1)
-    return np.concatenate([np.full((len(values), 1), -np.inf), greatest[:, :-1]], axis=1)
 
 
 def most_by_other_days(part: Part, rarity: Floats, known: Bools) -> Floats:

@@ -16,6 +16,7 @@ from sidecar.detection.columns import TINY, Panel, median
 from sidecar.detection.combination import Grounds
 from sidecar.detection.expectation import fit_expectation
 from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, names, usual_change
+from sidecar.detection.habit import habit_of
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings, context_steps
 from sidecar.detection.siblings import AT_ONCE, Siblings, bent, fit_siblings
@@ -122,7 +123,7 @@ class Lesson(Rows):
     def models_by(self, tables: Tables, rarity: Floats, settings: Settings) -> Models:
         """The models, with what the series' own past comes to, by its rarities (S, F, N)."""
         plain = Grounds(tables.known, self.rows, np.zeros(len(self.rows)))
-        habit = combination.habit(self.past(rarity, plain, settings), self.every, settings)
+        habit = habit_of(self.past(rarity, plain, settings), self.every, settings)
         usual = self.past(rarity, replace(plain, habit=habit), settings)
         middle = np.nan_to_num(median(later(usual)[:, :, None])[:, 0])
         fitted = self.enough & tables.known[:, NAMES.index("value")]

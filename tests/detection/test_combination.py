@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sidecar.detection.combination import PARTS, Grounds, combine, habit, nearness, ratio, trust
+from sidecar.detection.combination import PARTS, Grounds, combine, nearness, ratio, trust
 from sidecar.detection.features import NAMES
 from sidecar.detection.settings import DAY, Settings
 
@@ -78,46 +78,6 @@ def test_more_tests_and_a_smaller_budget_ask_for_more() -> None:
     odd = dict.fromkeys(("value", "residual", "innovation"), 3.0)
     assert of(odd, settings=MINUTELY) < of(odd)
     assert of(odd, settings=Settings(3_600, alarm_budget=1 / (300 * DAY))) < of(odd)
-
-
-def past(*alarms: int, columns: int = 5_000, length: int = 1) -> np.ndarray:
-    """How near the threshold the columns of a past came that is over it from these places on."""
-    found = np.full((1, columns), 0.5)
-    for at in alarms:
-        found[0, at : at + length] = 1.5
-    return found
-
-
-def habit_of(found: np.ndarray, every: float = 300.0, settings: Settings = MINUTELY) -> float:
-    return float(habit(found, np.array([every]), settings)[0])
-
-
-def test_a_past_that_keeps_to_its_budget_raises_no_bar() -> None:
-    assert habit_of(past()) == 0
-    assert habit_of(past(1_000)) == 0
-    assert habit_of(past(*range(0, 5_000, 480)), settings=Settings(300, alarm_budget=1 / DAY)) == 0
-
-
-def test_bars_rise_by_a_share_of_the_decades_beyond_the_budget() -> None:
-    assert habit_of(past(*range(0, 5_000, 1_700))) == pytest.approx(0.4 * np.log10(3))
-    assert habit_of(past(*range(0, 5_000, 50))) == 0.25  # for no past silences a series
-
-
-def test_alarms_are_counted_and_not_columns() -> None:
-    two = habit_of(past(1_000, 3_000))
-    assert habit_of(past(1_000, 3_000, length=40)) == two
-    assert habit_of(past(1_000, 1_040, 3_000, 3_040)) == two  # 200 minutes later
-    assert habit_of(past(1_000, 1_060, 3_000, 3_060)) > two  # 300 minutes later
-    still_on = past(1_000, 1_060, 3_000, 3_060)
-    still_on[0, [1_020, 1_040, 3_030]] = 0.85
-    assert habit_of(still_on) == two
-
-
-def test_columns_without_a_sample_are_no_past() -> None:
-    loose = Settings(300, alarm_budget=1 / DAY)
-    found = past(*range(0, 5_000, 480))
-    found[found < 1] = np.nan
-    assert habit_of(found, settings=loose) > 0
 
 
 def test_a_habit_asks_for_more() -> None:
