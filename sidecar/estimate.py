@@ -21,7 +21,7 @@ SERIES_BYTES = {Scope.SERIES: 16_500, Scope.GROUP: 5_000}
 """Beside the samples: the models, of groups of ten and more, the labels and the exported text."""
 SCORE_SECONDS = 0.07e-3
 """Of one series at one step, from the answer to the metrics."""
-FIT_SECONDS = {Scope.SERIES: 0.016, Scope.GROUP: 0.005}
+FIT_SECONDS = {Scope.SERIES: 0.023, Scope.GROUP: 0.006}
 """Of one series with `USUAL_STEPS` steps."""
 USUAL_STEPS = 2_016
 
