@@ -199,7 +199,7 @@ class Tape:
         return np.concatenate([np.flatnonzero(changes) + 1, effects[(effects > 0) & (effects < steps)]])
 
     def _first_samples(self, times: Times) -> Times:
-        """Time of the first sample of the lookback of each step, as `watch.first_samples`."""
+        """Time of the first sample of the lookback of each step, as `schedule.first_samples`."""
         step = self.schedule.settings.step
         width = self.values.shape[1]
         columns = np.where(np.isnan(self.values[0]), width, np.arange(width))

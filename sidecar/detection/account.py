@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sidecar.detection.arrays import Floats
-from sidecar.detection.detector import Models, Scores
 from sidecar.detection.explain import explain
 from sidecar.detection.features import names
+from sidecar.detection.models import Models, Scores
 from sidecar.detection.settings import Settings
 
 ASPECTS = {

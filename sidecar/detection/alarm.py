@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sidecar.detection.arrays import Bools, Floats, Times
-from sidecar.detection.detector import Scores
+from sidecar.detection.models import Scores
 from sidecar.detection.rows import Rows
 
 Codes = NDArray[np.int8]

@@ -8,9 +8,10 @@ import numpy as np
 
 from sidecar.detection.arrays import Bools, Floats
 from sidecar.detection.columns import Panel
-from sidecar.detection.detector import Models, answer, context_steps
+from sidecar.detection.detector import answer
 from sidecar.detection.features import Past
-from sidecar.detection.settings import Settings
+from sidecar.detection.models import Models
+from sidecar.detection.settings import Settings, context_steps
 from sidecar.detection.tables import Lookup
 
 DOUBLINGS = 16

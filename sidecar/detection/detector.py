@@ -5,133 +5,20 @@ Rarities of the features are combined and divided by the bars that the alarm bud
 is the threshold.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from sidecar.detection import combination
-from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
-from sidecar.detection.columns import TINY, Panel, median
-from sidecar.detection.combination import Grounds
-from sidecar.detection.expectation import fit_expectation
-from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, names, usual_change
-from sidecar.detection.habit import habit_of
-from sidecar.detection.rows import Rows
+from sidecar.detection.arrays import Floats, Seeds
+from sidecar.detection.columns import TINY, Panel
+from sidecar.detection.features import Past
+from sidecar.detection.lesson import FIT_CELLS, blocks, learn, learn_some
+from sidecar.detection.models import Models, Scores
 from sidecar.detection.settings import Settings, context_steps
-from sidecar.detection.siblings import AT_ONCE, Siblings, bent, fit_siblings
-from sidecar.detection.tables import Lookup, Tables, fit_tables
+from sidecar.detection.siblings import AT_ONCE, Siblings, fit_siblings
+from sidecar.detection.tables import Lookup, fit_tables
 
-__all__ = ["Models", "Scores", "Settings", "context_steps", "fit", "score"]
-
-NOISE = 1e-3
-"""A feature that varies by less than this share of the series' magnitude is constant."""
-FIT_CELLS, LEARN_CELLS, SCORE_CELLS = 1 << 15, 1 << 16, 1 << 10
-"""Columns, of all series together, that are fitted, learnt from by some, and scored at once: so they fit the cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class Models(Rows):
-    """What is usual for each series: a row per series.
-
-    Attributes:
-        tables: how rare which value of a feature is.
-        basis: what the features are measured with.
-        rows: (S,) buckets since the first sample that the model knows.
-        habit: (S,) by how many decades the series' bars are higher than those of others.
-        usual: (S,) the middle of the scores of the series' own past, the later half of it; 1 is the threshold.
-        fitted: (S,) False where a row has had too little history, and is not scored.
-    """
-
-    tables: Tables
-    basis: Usual
-    rows: Floats
-    habit: Floats
-    usual: Floats
-    fitted: Bools
-
-    @classmethod
-    def empty(cls, rows: int, settings: Settings) -> "Models":
-        """Models of series that were never fitted."""
-        tables, (known, habit, usual) = Tables.empty(rows, len(names(settings))), np.zeros((3, rows))
-        return cls(tables, Usual.empty(rows), known, habit, usual, np.zeros(rows, dtype=np.bool_))
-
-    def __len__(self) -> int:
-        return len(self.fitted)
-
-    @property
-    def grounds(self) -> Grounds:
-        """What their answers rest on."""
-        return Grounds(self.tables.known, self.rows, self.habit)
-
-
-@dataclass(frozen=True, slots=True)
-class Scores(Rows):
-    """What the detector says of the last n columns; NaN where it says nothing.
-
-    Attributes:
-        score: (S, n) 1 is the threshold, higher is rarer, 0.5 the middle of a series' ordinary columns.
-        expected: (S, n) the value that was to be expected.
-        rarity: (S, F, n) of each feature, in the order of `features.names`.
-    """
-
-    score: Floats
-    expected: Floats
-    rarity: Floats
-
-    @classmethod
-    def blank(cls, series: int, columns: int, settings: Settings) -> "Scores":
-        """Nothing scored."""
-        unknown = np.full((series, columns), np.nan)
-        return cls(unknown, unknown.copy(), np.zeros((series, len(names(settings)), columns)))
-
-    def columns(self, which: slice) -> "Scores":
-        """Some columns."""
-        return Scores(*(part[..., which] for part in self.parts()))
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson(Rows):
-    """What there is to learn from the past of each series: a row per series.
-
-    Attributes:
-        basis: what the features are measured with.
-        found: (S, F, n) the features of training columns; NaN where there is nothing to learn.
-        noise: (S, F) the range of a feature below which it is noise of the arithmetic.
-        rows: (S,) buckets since the first sample.
-        every: (S,) seconds from one training column to the next.
-        enough: (S,) whether there are samples enough.
-    """
-
-    basis: Usual
-    found: Floats
-    noise: Floats
-    rows: Floats
-    every: Floats
-    enough: Bools
-
-    def models(self, tables: Tables, settings: Settings) -> Models:
-        """The models, once it is known how rare which feature is."""
-        return self.models_by(tables, Lookup.of(tables).rarities(self.found), settings)
-
-    def own_models(self, shared: Tables, settings: Settings) -> Models:
-        """The models, once it is known how rare which feature is among siblings."""
-        rarity, distance = Lookup.of(shared).by_curves(self.found)
-        tables = bent(shared, self.found, rarity)
-        return self.models_by(tables, tables.bend.own(rarity, distance), settings)
-
-    def models_by(self, tables: Tables, rarity: Floats, settings: Settings) -> Models:
-        """The models, with what the series' own past comes to, by its rarities (S, F, N)."""
-        plain = Grounds(tables.known, self.rows, np.zeros(len(self.rows)))
-        habit = habit_of(self.past(rarity, plain, settings), self.every, settings)
-        usual = self.past(rarity, replace(plain, habit=habit), settings)
-        middle = np.nan_to_num(median(later(usual)[:, :, None])[:, 0])
-        fitted = self.enough & tables.known[:, NAMES.index("value")]
-        return Models(tables, self.basis, self.rows, habit, middle, fitted)
-
-    def past(self, rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
-        """How near the threshold training columns came, (S, N); NaN where there is nothing to learn."""
-        return np.where(any_value(self.found), combination.ratio(rarity, grounds, settings), np.nan)
+SCORE_CELLS = 1 << 10
+"""Columns, of all series together, that are scored at once: so they fit the cache."""
 
 
 def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Siblings | None = None) -> Models:
@@ -161,120 +48,6 @@ def fit_together(values: Floats, end: int, siblings: Siblings, settings: Setting
     tables = fit_siblings(lesson.found, lesson.noise, siblings, settings)
     parts = [slice(i, i + AT_ONCE) for i in range(0, len(values), AT_ONCE)]
     return Models.concatenate([lesson.take(part).own_models(tables.take(part), settings) for part in parts])
-
-
-def blocks(values: Floats, cells: int) -> Iterator[Floats]:
-    """Some rows (S, W) at a time, with about so many `cells`."""
-    at_once = max(1, cells // max(values.shape[1], 1))
-    yield from (values[i : i + at_once] for i in range(0, len(values), at_once))
-
-
-def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None) -> Lesson:
-    """What the series `values` (S, W) teach, all at once: by every bucket, or by `some`, counted from the last, 0."""
-    panel, width = Panel.of(values, end, settings), values.shape[1]
-    at, age = bucket_ends(width, settings), ages(values)
-    learnt = np.where(with_past(at, age, width, settings), values[:, at], np.nan)
-    basis = usual_of(values, panel, at, learnt)
-    if some is not None:
-        at, learnt = at[-1 - some], learnt[:, -1 - some]
-    found, apart = features(basis, panel, at, learnt), 1.0 if some is None else np.diff(some[::-1]).mean()
-    every = np.full(len(values), apart * settings.bucket * settings.step)
-    return Lesson(basis, found, noise_of(values, settings), age / settings.bucket, every, well_known(values, settings))
-
-
-def learn_some(values: Floats, end: int, settings: Settings, columns: int) -> Lesson:
-    """What the series `values` (S, W) teach by so many columns, evenly spread over the past of each."""
-    buckets, apart = len(bucket_ends(values.shape[1], settings)), spacing(values, columns, settings)
-    order = np.argsort(apart, kind="stable")
-    back = np.arange(min(columns, buckets))[::-1]
-    parts = [
-        learn(block, end, settings, np.asarray(back * far, dtype=np.intp))
-        for far in np.unique(apart)
-        for block in blocks(values[apart == far], LEARN_CELLS)
-    ]
-    return Lesson.concatenate(parts).take(np.argsort(order))
-
-
-def spacing(values: Floats, columns: int, settings: Settings) -> Floats:
-    """How many buckets (S,) apart so many columns of the series `values` (S, W) are to span their past.
-
-    In halves of a whole window's past, so that few series have a spacing of their own and are learnt from apart.
-    """
-    age, width = ages(values), np.array(values.shape[1])
-    whole, past = width - skipped(width, settings), age - skipped(age, settings)
-    halvings = np.ceil(np.log2(whole / np.maximum(past, 1)))
-    return np.asarray(np.maximum(whole / 2**halvings / settings.bucket / columns, 1.0))
-
-
-def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats) -> Usual:
-    """What the features are measured with, by the columns `at` (n,) where `learnt` (S, n) has a value."""
-    magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))
-    unit = np.maximum(ordinary_spread(values), NOISE * magnitude)
-    rough = usual_change(panel, at, ~np.isnan(learnt))
-    return Usual(unit, rough, fit_expectation(panel, at, learnt, unit))
-
-
-def features(basis: Usual, panel: Panel, at: Ints, values: Floats) -> Floats:
-    """Features (S, F, n) of the columns `at` (n,), whose values are given (S, n); NaN where one is."""
-    found = Past.of(basis, panel, at).features(values)
-    return np.where(np.isnan(values)[:, None], np.nan, found)
-
-
-def noise_of(values: Floats, settings: Settings) -> Floats:
-    """The range (S, F) of a feature below which it is noise of the arithmetic."""
-    magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))[:, None]
-    return np.maximum(NOISE * np.where(np.isin(names(settings), LOGARITHMIC + RELATIVE), 1.0, magnitude), TINY)
-
-
-def ages(values: Floats) -> Ints:
-    """Columns (S,) from the first sample to the end, 0 where there is none."""
-    present = ~np.isnan(values)
-    return np.where(present.any(axis=1), values.shape[1] - np.argmax(present, axis=1), 0)
-
-
-def bucket_ends(width: int, settings: Settings) -> Ints:
-    """The last columns (n,) of the buckets that a window of `width` columns may be learnt from, and of those before.
-
-    The latter, as many as a long window has, tell what the fast forecast goes by.
-    """
-    ends = np.arange((width - 1) % settings.bucket, width, settings.bucket)
-    return ends[ends >= skipped(np.array(width), settings) - settings.long_steps]
-
-
-def with_past(at: Ints, age: Ints, width: int, settings: Settings) -> Bools:
-    """(S, n): columns to learn from: behind the first week or, in younger series, the first quarter.
-
-    Before, features look back on less than they will, and would teach a wider normal.
-    """
-    return np.asarray(at >= (width - age + skipped(age, settings))[:, None])
-
-
-def skipped(age: Ints, settings: Settings) -> Ints:
-    """Columns at the beginning of a series that are not learnt from."""
-    return np.asarray(np.minimum(age // 4, settings.days_back * settings.day_steps))
-
-
-def ordinary_spread(values: Floats) -> Floats:
-    """Standard deviation (S,) of the values about their middle, without the farthest tenth; 0 for constant series."""
-    distance = np.sort(np.abs(values - median(values[:, :, None])), axis=1)
-    present = np.count_nonzero(~np.isnan(values), axis=1)[:, None]
-    near = np.where(np.arange(values.shape[1]) < 0.9 * present, distance, np.nan)
-    return np.asarray(np.sqrt(np.nansum(near**2, axis=1) / np.maximum(0.9 * present[:, 0], 1)))
-
-
-def later(found: Floats) -> Floats:
-    """The later half of training columns (..., n): they look back on as many other days as those to be scored will."""
-    return found[..., found.shape[-1] // 2 :]
-
-
-def any_value(found: Floats) -> Bools:
-    """(S, n): whether the column has a value."""
-    return np.asarray(~np.isnan(found[:, NAMES.index("value")]))
-
-
-def well_known(values: Floats, settings: Settings) -> Bools:
-    """(S,): whether there are samples for half of the least history: the first fit comes a little before its end."""
-    return np.asarray(np.count_nonzero(~np.isnan(values), axis=1) >= settings.min_steps // 2)
 
 
 def on_scale(ratio: Floats, usual: Floats) -> Floats:

@@ -6,8 +6,9 @@ import numpy as np
 
 from sidecar.detection import combination
 from sidecar.detection.arrays import Floats, Ints
-from sidecar.detection.detector import Models, Scores, score_of
+from sidecar.detection.detector import score_of
 from sidecar.detection.features import names
+from sidecar.detection.models import Models, Scores
 from sidecar.detection.settings import Settings
 
 

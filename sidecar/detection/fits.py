@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sidecar.detection.arrays import Bools, Floats, Seeds
-from sidecar.detection.detector import Models, fit
+from sidecar.detection.detector import fit
+from sidecar.detection.models import Models
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings
 from sidecar.detection.siblings import Siblings, teachers

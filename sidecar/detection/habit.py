@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from sidecar.detection.alarm import Policy
 from sidecar.detection.arrays import Floats, Ints
-from sidecar.detection.settings import HOUR, Settings
+from sidecar.detection.settings import Settings
 
-GOES_ON, ONE_INCIDENT = 0.8, 4 * HOUR
-"""How near the threshold an alarm goes on, and how soon after that what comes is the same one."""
+ALARM = Policy()
+"""What counts as one alarm, whatever a query has made of it: a model does not depend on that."""
 HABITUAL, MOST_HABIT = 0.4, 0.25
 """The share of the decades beyond the budget that is laid to the series, and not to incidents in its past; and the most
 decades, so that no past silences a series."""
@@ -17,9 +18,9 @@ def habit_of(past: Floats, every: Floats, settings: Settings) -> Floats:
 
     `past` (S, n) says how near the threshold columns came that are `every` (S,) seconds apart; NaN where none is known.
     """
-    places, near = np.arange(past.shape[1]), past >= GOES_ON
+    places, near = np.arange(past.shape[1]), past >= ALARM.exit
     apart = (places - before(np.where(near, places, -np.inf))) * every[:, None]
-    incident = np.cumsum(near & (apart > ONE_INCIDENT), axis=1)
+    incident = np.cumsum(near & (apart > ALARM.rearm), axis=1)
     alarms = np.count_nonzero((past >= 1) & (incident > before(np.where(past >= 1, incident, 0))), axis=1)
     allowed = np.maximum(settings.alarm_budget * every * np.count_nonzero(~np.isnan(past), axis=1), 1.0)
     return np.asarray(np.minimum(HABITUAL * np.log10(np.maximum(alarms / allowed, 1.0)), MOST_HABIT))

@@ -10,9 +10,10 @@ import numpy as np
 
 from sidecar.detection.arrays import Floats, Ints
 from sidecar.detection.band import band
-from sidecar.detection.detector import Models, context_steps, fit, score
+from sidecar.detection.detector import fit, score
+from sidecar.detection.models import Models
 from sidecar.detection.review import Case
-from sidecar.detection.settings import DAY, HOUR, Settings
+from sidecar.detection.settings import DAY, HOUR, Settings, context_steps
 from sidecar.detection.short import LEAST_VALUES, band_short, fit_short, score_short
 
 FIT_WINDOW, FIT_STEPS = 28 * DAY, 20_160

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sidecar.detection.arrays import Times
 from sidecar.detection.settings import DAY, HOUR, Settings, context_steps
+from sidecar.prometheus.frame import Frame
 
 GROUPS = 24
 """Series are fitted in this many groups, spread evenly over `fit_every`."""
@@ -19,6 +20,9 @@ REPLAY_LEAST, REPLAY_STEPS = 8 * HOUR, 2_880
 
 NEVER = -(2**63)
 """The fit instant of a series that has none yet."""
+
+STRIP = 64
+"""Columns in which first samples are sought at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +107,16 @@ class Schedule:
             newest = np.where((instant <= at) & (first != NEVER), instant, newest)
             history *= 2
         return newest
+
+
+def first_samples(frame: Frame) -> NDArray[np.int64]:
+    """Time of the first sample of each series; `NEVER` where it stands in the first column, so may well be older."""
+    first = np.full(len(frame.values), NEVER)
+    waiting = np.flatnonzero(np.isnan(frame.values[:, 0])) if len(frame.times) else np.arange(len(first))
+    first[waiting] = frame.end + frame.step
+    for left in range(0, len(frame.times), STRIP) if len(waiting) else ():
+        known = ~np.isnan(frame.values[waiting, left : left + STRIP])
+        begun = known.any(axis=1)
+        first[waiting[begun]] = frame.start + (left + known[begun].argmax(axis=1)) * frame.step
+        waiting = waiting[~begun]
+    return first

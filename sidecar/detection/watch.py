@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
-from sidecar.detection.arrays import Bools
+from sidecar.detection.arrays import Bools, Seeds
 from sidecar.detection.band import band
-from sidecar.detection.detector import Models, Scores, score
+from sidecar.detection.detector import score
 from sidecar.detection.fits import FitJob, jobs_of
+from sidecar.detection.models import Models, Scores
 from sidecar.detection.rows import Rows
-from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.detection.schedule import NEVER, Schedule, first_samples
 from sidecar.detection.settings import Settings
 from sidecar.prometheus.frame import Frame, LabelSet
 
@@ -21,9 +22,6 @@ BLOCK_STEPS = 16_384
 
 MOST_COPIED = 1_024
 """Series whose lookback is copied at once, for the same reason."""
-
-STRIP = 64
-"""Columns in which first samples are sought at once."""
 
 BAND_SERIES = 128
 """Series whose bands are sought at once: it bounds the memory of the search."""
@@ -90,19 +88,6 @@ def group_of(labels: LabelSet, schedule: Schedule) -> int:
     return seed_of(tuple((name, value) for name, value in labels if name in schedule.group_by and value))
 
 
-def first_samples(frame: Frame) -> NDArray[np.int64]:
-    """Time of the first sample of each series; `NEVER` where it stands in the first column, so may well be older."""
-    first = np.full(len(frame.values), NEVER)
-    waiting = np.flatnonzero(np.isnan(frame.values[:, 0])) if len(frame.times) else np.arange(len(first))
-    first[waiting] = frame.end + frame.step
-    for left in range(0, len(frame.times), STRIP) if len(waiting) else ():
-        known = ~np.isnan(frame.values[waiting, left : left + STRIP])
-        begun = known.any(axis=1)
-        first[waiting[begun]] = frame.start + (left + known[begun].argmax(axis=1)) * frame.step
-        waiting = waiting[~begun]
-    return first
-
-
 def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows of the label sets that stand in both, in the first and in the second."""
     there = {label_set: row for row, label_set in enumerate(others)}
@@ -116,6 +101,14 @@ def in_blocks(rows: NDArray[np.intp], steps: int) -> list[NDArray[np.intp]]:
     if not len(rows):
         return []
     return np.array_split(rows, max(-(-len(rows) * steps // BLOCK_STEPS), -(-len(rows) // MOST_COPIED)))
+
+
+def foremost(due: Bools, groups: Seeds, most: int | None) -> Bools:
+    """Those of the `due` that come first by their group, at most so many if that is said."""
+    rows = np.flatnonzero(due)
+    first = np.zeros_like(due)
+    first[rows[np.argsort(groups[rows], kind="stable")][:most]] = True
+    return first
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +191,7 @@ class Watch:
         in_effect = self.schedule.in_effect(frame.end, first, self.series.groups)
         newest = self.schedule.newest(frame.end, first, self.series.groups)
         wanted = np.where(self.series.asked < in_effect, in_effect, newest)
-        due = wanted > self.series.asked
-        rows = np.flatnonzero(due)
-        due[rows[np.argsort(self.series.groups[rows], kind="stable")][len(rows) if most is None else most :]] = False
+        due = foremost(wanted > self.series.asked, self.series.groups, most)
         self.series.asked[due] = wanted[due]
         instants = np.unique(wanted[due]).tolist()
         siblings = {"groups": self.series.groups, "seeds": self.series.seeds}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from sidecar.detection.detector import Models
 from sidecar.detection.fits import FitJob, run
+from sidecar.detection.models import Models
 from sidecar.detection.watch import Watch
 from sidecar.export.telemetry import Telemetry
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sidecar.detection.alarm import Alarms, Outcome, Policy, Reason, State, advance
 from sidecar.detection.arrays import Bools, Floats
-from sidecar.detection.detector import Scores
+from sidecar.detection.models import Scores
 
 HOUR = 3_600
 STEP = HOUR

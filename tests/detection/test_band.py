@@ -4,7 +4,8 @@ import pytest
 from sidecar.detection import band as band_module
 from sidecar.detection.arrays import Floats
 from sidecar.detection.band import band
-from sidecar.detection.detector import Models, fit, score
+from sidecar.detection.detector import fit, score
+from sidecar.detection.models import Models
 from sidecar.detection.settings import Settings
 from tests.detection.conftest import END
 

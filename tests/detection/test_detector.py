@@ -5,8 +5,9 @@ import pytest
 
 from sidecar.detection import tables
 from sidecar.detection.arrays import Floats, Seeds
-from sidecar.detection.detector import Models, Scores, Settings, context_steps, fit, score
-from sidecar.detection.settings import DAY
+from sidecar.detection.detector import fit, score
+from sidecar.detection.models import Models, Scores
+from sidecar.detection.settings import DAY, Settings, context_steps
 from tests.detection.conftest import END
 
 LAST = 300

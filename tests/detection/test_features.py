@@ -3,8 +3,9 @@ import pytest
 
 from sidecar.detection.arrays import Floats
 from sidecar.detection.columns import Panel
-from sidecar.detection.detector import features, fit, ordinary_spread
+from sidecar.detection.detector import fit
 from sidecar.detection.features import FARTHEST, Past, Usual, names, over
+from sidecar.detection.lesson import features, ordinary_spread
 from sidecar.detection.settings import DAY, HOUR, MINUTE, Settings, context_steps
 
 CHANGE = 1_711_846_800

@@ -6,8 +6,9 @@ import pytest
 
 from sidecar.detection.alarm import Policy
 from sidecar.detection.arrays import Floats, Seeds
-from sidecar.detection.detector import Models, fit, score
+from sidecar.detection.detector import fit, score
 from sidecar.detection.features import names
+from sidecar.detection.models import Models
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import DAY, HOUR, Settings
 from sidecar.detection.siblings import TAUGHT, TAUGHT_MOST, TEACHERS, Siblings, bent, teachers

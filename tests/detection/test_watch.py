@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from sidecar.detection.alarm import Policy
-from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.detection.schedule import NEVER, Schedule, first_samples
 from sidecar.detection.settings import Settings
-from sidecar.detection.watch import Watch, first_samples, places
+from sidecar.detection.watch import Watch, places
 from sidecar.prometheus.frame import Frame, LabelSet
 
 STEP = 300

@@ -7,9 +7,10 @@ import pytest
 
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Policy
-from sidecar.detection.detector import Settings, fit
+from sidecar.detection.detector import fit
 from sidecar.detection.review import Case
 from sidecar.detection.schedule import Schedule
+from sidecar.detection.settings import Settings
 from sidecar.export.labels import exported
 from sidecar.export.snapshot import Failure, State
 from sidecar.prometheus.frame import Frame, LabelSet

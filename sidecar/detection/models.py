@@ -1,0 +1,72 @@
+"""What is known of series, and what is said of their columns: the rows that go between fitting, scoring and showing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sidecar.detection.arrays import Bools, Floats
+from sidecar.detection.combination import Grounds
+from sidecar.detection.features import Usual, names
+from sidecar.detection.rows import Rows
+from sidecar.detection.settings import Settings
+from sidecar.detection.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Models(Rows):
+    """What is usual for each series: a row per series.
+
+    Attributes:
+        tables: how rare which value of a feature is.
+        basis: what the features are measured with.
+        rows: (S,) buckets since the first sample that the model knows.
+        habit: (S,) by how many decades the series' bars are higher than those of others.
+        usual: (S,) the middle of the scores of the series' own past, the later half of it; 1 is the threshold.
+        fitted: (S,) False where a row has had too little history, and is not scored.
+    """
+
+    tables: Tables
+    basis: Usual
+    rows: Floats
+    habit: Floats
+    usual: Floats
+    fitted: Bools
+
+    @classmethod
+    def empty(cls, rows: int, settings: Settings) -> "Models":
+        """Models of series that were never fitted."""
+        tables, (known, habit, usual) = Tables.empty(rows, len(names(settings))), np.zeros((3, rows))
+        return cls(tables, Usual.empty(rows), known, habit, usual, np.zeros(rows, dtype=np.bool_))
+
+    def __len__(self) -> int:
+        return len(self.fitted)
+
+    @property
+    def grounds(self) -> Grounds:
+        """What their answers rest on."""
+        return Grounds(self.tables.known, self.rows, self.habit)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores(Rows):
+    """What the detector says of the last n columns; NaN where it says nothing.
+
+    Attributes:
+        score: (S, n) 1 is the threshold, higher is rarer, 0.5 the middle of a series' ordinary columns.
+        expected: (S, n) the value that was to be expected.
+        rarity: (S, F, n) of each feature, in the order of `features.names`.
+    """
+
+    score: Floats
+    expected: Floats
+    rarity: Floats
+
+    @classmethod
+    def blank(cls, series: int, columns: int, settings: Settings) -> "Scores":
+        """Nothing scored."""
+        unknown = np.full((series, columns), np.nan)
+        return cls(unknown, unknown.copy(), np.zeros((series, len(names(settings)), columns)))
+
+    def columns(self, which: slice) -> "Scores":
+        """Some columns."""
+        return Scores(*(part[..., which] for part in self.parts()))
