@@ -3,8 +3,9 @@
     python -m benchmarks.evaluation [SERIES...] [--scope=S] [--siblings=N] [--runs=N] [--plot=FILE]
 
 A week of 5-minute steps per series, with the lookback full. An evaluation goes from the bytes of Prometheus' answer
-with one new step to the published snapshot; `scoring` is the part that scikit-learn's `score_samples` would do, and
-`band` what the search for one series' band takes, in its turn. All times are CPU seconds of this process, medians.
+with one new step to the published snapshot, without the search for the bands of the series whose turn it is, which
+comes on top; `scoring` is the part that scikit-learn's `score_samples` would do, and `band` what the search takes for
+one series. All times are CPU seconds of this process, medians.
 One bundle of series is fitted, as by the loop in a process of its own whose start counts, and copies of its models
 serve all the others: the time of scoring does not depend on what is in a model. With `--scope=group` series stand in
 groups of `--siblings`, 100. The yardsticks are one `fit` and one `score_samples` of scikit-learn's IsolationForest,
@@ -22,19 +23,23 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from sklearn.ensemble import IsolationForest
 
 from sidecar.allocator import give_back_large_blocks
 from sidecar.config.schema import QueryConfig
 from sidecar.detection import detector
-from sidecar.detection.detector import Models
 from sidecar.detection.fits import FitJob, run
+from sidecar.detection.models import Models
+from sidecar.detection.settings import Settings
+from sidecar.detection.watch import Watch
 from sidecar.execution.process import ProcessExecutor
 from sidecar.export.board import Board
 from sidecar.export.telemetry import Telemetry
@@ -56,7 +61,7 @@ def query(scope: str) -> QueryConfig:
 
 
 HEAD = (
-    "series  evaluation, s  scoring, s  scikit-learn / scoring  band, ms  fit, ms  scikit-learn / fit"
+    "series  evaluation, s  and its bands, s  scoring, s  scikit-learn / scoring  band, ms  fit, ms  scikit-learn / fit"
     "  kB held  of it history  models  one by one differs"
 )
 
@@ -131,10 +136,14 @@ class OneBundle(Executor):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one number of series costs: CPU seconds, and bytes per series."""
+    """What one number of series costs: CPU seconds, and bytes per series.
+
+    An evaluation seeks some series' `bands`, which has a figure of its own.
+    """
 
     series: int
     evaluation: float
+    bands: float
     scoring: float
     band: float
     fit: float
@@ -144,48 +153,84 @@ class Figures:
     apart: float
 
 
+class Warm:
+    """A query all of whose series are scored, and whose evaluations are timed."""
+
+    def __init__(self, series: int, scope: str, siblings: int) -> None:
+        self.source, self.executor, self.board = Noise(series, siblings), OneBundle(), Board()
+        self.board.configure(["cpu"], staleness=300)
+        around = Surroundings(self.source, self.executor, self.board, Telemetry(CollectorRegistry(), "benchmark"))
+        self.evaluator = Evaluator(query(scope), 0, "UTC", around)
+        for at in range(NOW, NOW + STEP):
+            self.evaluator.evaluate(at)
+            if len(self.board.snapshot.results["cpu"].series.labels) == series:
+                return
+        raise SystemExit("not every series is scored")
+
+    @property
+    def watch(self) -> Watch:
+        """The models and alarms."""
+        return self.evaluator._watch  # noqa: SLF001 what it costs is looked at from inside
+
+    def frame(self, at: int) -> Frame:
+        """The history up to a step that was evaluated."""
+        return self.evaluator._history.advance(at).frame  # noqa: SLF001 as above
+
+    def evaluations(self, runs: int) -> tuple[list[float], list[float]]:
+        """CPU seconds of evaluations of one new step each, and those in which bands were sought."""
+        whole, bands, bound = [], [], self.watch.bound
+
+        def timed(frame: Frame, rows: NDArray[np.intp]) -> None:
+            bands.append(cpu_seconds(lambda: bound(frame, rows)))
+
+        self.watch.bound = timed  # type: ignore[method-assign]
+        for i in range(1, runs + 1):
+            at = NOW + i * STEP
+            self.source.encode(at)
+            self.watch.series.asked[:] = NOW * 2  # no fit within the measurement
+            whole.append(cpu_seconds(partial(self.evaluator.evaluate, at)))
+        self.watch.bound = bound  # type: ignore[method-assign]
+        if self.board.snapshot.results["cpu"].sample_time != NOW + runs * STEP:
+            raise SystemExit("the newest step is not scored")
+        self.source.bodies.clear()
+        return whole, bands
+
+
 def measured(series: int, scope: str, siblings: int, runs: int) -> Figures:
     """Runs a warm query."""
-    source, executor, board = Noise(series, siblings), OneBundle(), Board()
     before = resident()
-    board.configure(["cpu"], staleness=300)
-    around = Surroundings(source, executor, board, Telemetry(CollectorRegistry(), "benchmark"))
-    evaluator = Evaluator(query(scope), 0, "UTC", around)
-    for at in range(NOW, NOW + STEP):
-        evaluator.evaluate(at)
-        if len(board.snapshot.results["cpu"].series.labels) == series:
-            break
-    else:
-        raise SystemExit("not every series is scored")
-    taken = []
-    for i in range(1, runs + 1):
-        source.encode(NOW + i * STEP)
-        evaluator._watch.series.asked[:] = NOW * 2  # noqa: SLF001 no fit within the measurement
-        taken.append(cpu_seconds(lambda: evaluator.evaluate(NOW + i * STEP)))  # noqa: B023 called at once
-    if board.snapshot.results["cpu"].sample_time != NOW + runs * STEP:
-        raise SystemExit("the newest step is not scored")
-    source.bodies.clear()
+    warm = Warm(series, scope, siblings)
+    whole, bands = warm.evaluations(runs)
     gc.collect()
     held = resident() - before
-    watch, frame = evaluator._watch, evaluator._history.advance(NOW + runs * STEP).frame  # noqa: SLF001
+    frame, watch = warm.frame(NOW + runs * STEP), warm.watch
     models, values, settings = watch.series.models, frame.values, watch.settings
     scoring = [cpu_seconds(lambda: detector.score(models, values, frame.end, settings, 1)) for _ in range(runs)]
     turn = np.arange(min(series, TURN))
     searching = [cpu_seconds(lambda: watch.bound(frame, turn)) for _ in range(runs)]
-    whole = detector.score(models, values, frame.end, settings, 1).score
-    rows = range(0, series, max(1, series // 50))
-    single = [detector.score(models.take(np.array([r])), values[[r]], frame.end, settings, 1).score[0] for r in rows]
     return Figures(
         series,
-        statistics.median(taken),
+        statistics.median(np.subtract(whole, bands)),
+        statistics.median(bands),
         statistics.median(scoring),
         statistics.median(searching) / len(turn),
-        executor.seconds,
+        warm.executor.seconds,
         held / series,
         values.nbytes / series,
         size_of(models) / series,
-        float(np.abs(np.array(single) / whole[list(rows)] - 1).max()),
+        apart(models, frame, settings),
     )
+
+
+def apart(models: Models, frame: Frame, settings: Settings) -> float:
+    """The largest relative difference between scores of all series at once and one by one, of some fifty."""
+    rows = np.arange(0, len(models), max(1, len(models) // 50))
+    whole = detector.score(models, frame.values, frame.end, settings, 1).score[rows, 0]
+    alone = [
+        detector.score(models.take(rows[[i]]), frame.values[rows[[i]]], frame.end, settings, 1).score[0, 0]
+        for i in range(len(rows))
+    ]
+    return float(np.abs(alone / whole - 1).max())
 
 
 def size_of(models: Models) -> int:
@@ -227,7 +272,8 @@ def table(found: list[Figures], fit: float, score: float) -> str:
     """The figures, and their ratios to the yardsticks."""
     lines = [f"scikit-learn: {fit:.4f} s a fit, {score:.4f} s to score a row", HEAD]
     lines += [
-        f"{one.series:>6}  {one.evaluation:>13.4f}  {one.scoring:>10.4f}  {score * one.series / one.scoring:>22.0f}"
+        f"{one.series:>6}  {one.evaluation:>13.4f}  {one.bands:>16.4f}  {one.scoring:>10.4f}"
+        f"  {score * one.series / one.scoring:>22.0f}"
         f"  {1000 * one.band:>8.2f}  {1000 * one.fit:>7.1f}  {fit / one.fit:>18.1f}"
         f"  {one.held / 1000:>7.1f}  {one.history / 1000:>13.1f}  {one.models / 1000:>6.1f}  {one.apart:>18.1e}"
         for one in found
@@ -242,7 +288,9 @@ def draw(found: list[Figures], score: float, target: Path) -> None:
     series = [one.series for one in found]
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    axes.loglog(series, [one.evaluation for one in found], "o-", label="one evaluation of the query")
+    axes.loglog(
+        series, [one.evaluation + one.bands for one in found], "o-", label="one evaluation of the query, with its bands"
+    )
     axes.loglog(series, [score * one.series for one in found], "--", label="scikit-learn, a call per series")
     axes.set(xlabel="series", ylabel="CPU seconds")
     axes.legend()
