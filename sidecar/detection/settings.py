@@ -71,13 +71,13 @@ class Settings:
 
     @property
     def short_steps(self) -> int:
-        """Columns of a short mean: 25 minutes, three buckets at least."""
-        return max(3 * self.bucket, round(25 * MINUTE / self.step))
+        """Columns of a short mean: 25 minutes, but three to five buckets."""
+        return max(3 * self.bucket, min(round(25 * MINUTE / self.step), 5 * self.bucket))
 
     @property
     def long_steps(self) -> int:
-        """Columns of the window in which the spread is taken: 100 minutes, six buckets at least."""
-        return max(6 * self.bucket, round(100 * MINUTE / self.step))
+        """Columns of the window in which the spread is taken: 100 minutes, but six to twenty buckets."""
+        return max(6 * self.bucket, min(round(100 * MINUTE / self.step), 20 * self.bucket))
 
     @property
     def short_lags(self) -> Ints:
