@@ -14,7 +14,7 @@ from sidecar.detection.settings import Settings
 ASPECTS = {
     "level": ("value", "mean", "jump", "relative_jump", "surprise"),
     "time of day": ("residual", "nearest", "outside"),
-    "trend": ("drift", "innovation", "short_residual", "long_residual"),
+    "trend": ("drift", "innovation", "long_residual"),
     "spread": ("spread", "nearest_spread", "restlessness", "roughness"),
 }
 """What of a series the features look at: where it is, what it is at that time, where it is going, how it varies."""

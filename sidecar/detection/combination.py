@@ -51,11 +51,11 @@ class Part:
 PARTS = {
     "magnitude": Part(("value", "residual", "innovation"), 1.78, 0.7, unanimous=True),
     "shape": Part(
-        ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.4, 0.2, rows=600, days=7, excuse="outside"
+        ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.43, 0.2, rows=600, days=7, excuse="outside"
     ),
-    "departure": Part(("short_residual", "long_residual", "drift"), 1.86, 0.05, rows=600, days=7, excuse="outside"),
+    "departure": Part(("drift", "long_residual"), 1.86, 0.05, rows=600, days=7, excuse="outside"),
     "texture": Part(("spread", "roughness"), 2.25, rows=400, days=1.5, excuse="nearest_spread", excused=2.0),
-    "unrest": Part(("restlessness", "innovation", "roughness"), 1.93, rows=400, days=1.5, excuse="outside"),
+    "unrest": Part(("restlessness", "innovation", "roughness"), 1.88, rows=400, days=1.5, excuse="outside"),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True, excuse="outside"),
     "spike": Part(("outside", "surprise", "jump", "relative_jump"), 2.9, 0.2, rows=900, single=True, short=True),
 }

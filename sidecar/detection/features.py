@@ -39,7 +39,6 @@ NAMES = (
     "spread",
     "nearest_spread",
     "mean",
-    "short_residual",
     "long_residual",
     "restlessness",
     "roughness",
@@ -53,11 +52,11 @@ value: the value itself;
 residual: its distance from the slow forecast, relative;
 innovation: its distance from the fast forecast, relative;
 nearest: its distance from the nearest value about the same time of day on any of the last days;
-drift: the mean of the last 25 minutes, against the middle of the same on the last days;
+drift: the mean of the last 25 minutes, against the middle of the same on the last days, relative;
 spread: logarithm of the standard deviation over the last 100 minutes;
 nearest_spread: distance of that standard deviation from the nearest about the same time of day on the last days;
 mean: the mean of the last 100 minutes;
-short_residual, long_residual: mean residual of the last 25 and 100 minutes, relative;
+long_residual: mean residual of the last 100 minutes, relative;
 restlessness: logarithm of the standard deviation of the innovations of the last 100 minutes, relative;
 roughness: logarithm of the mean change from column to column, against the middle of the same on the last days;
 jump: distance from the middle of the last half hour;
@@ -68,7 +67,7 @@ surprise: its distance from what the value just before foretold.
 The last one is only looked at where steps are shorter than a bucket, and a value is a small part of the means.
 """
 LOGARITHMIC = ("spread", "restlessness", "roughness")
-RELATIVE = ("residual", "innovation", "short_residual", "long_residual", "relative_jump")
+RELATIVE = ("residual", "innovation", "drift", "long_residual", "relative_jump")
 DISTANCES = ("nearest", "nearest_spread", "outside")
 """Those that are never below 0."""
 LEAST_SPREAD, LEAST_JUMP = 1e-3, 0.02
@@ -117,7 +116,6 @@ class Past:
         long: the window of `spread` and `mean`.
         low, high: the range of the single values about that time.
         spreads: (S, L, n) the standard deviations about the same time of day on the last days.
-        short_residuals: the window of `short_residual`.
         long_residuals: the window of `long_residual`.
         innovations: the window of `restlessness`.
         changes: the window of `roughness`.
@@ -141,7 +139,6 @@ class Past:
     low: Floats
     high: Floats
     spreads: Floats
-    short_residuals: Window
     long_residuals: Window
     innovations: Window
     changes: Window
@@ -178,11 +175,10 @@ class Past:
             relative,
             innovation,
             nearest(now, self.about),
-            self.short.mean_with(now) - self.short_then,
+            over(self.short.mean_with(now) - self.short_then, self.scale),
             np.log(np.maximum(spread, self.least)),
             nearest(spread, self.spreads),
             self.long.mean_with(now),
-            self.short_residuals.mean_with(relative),
             self.long_residuals.mean_with(relative),
             np.log(np.maximum(restlessness, LEAST_RESTLESSNESS)),
             np.log(np.maximum(rough, self.least)) - np.log(np.maximum(self.rough_then, self.least)),
@@ -220,7 +216,6 @@ def _by_forecast(usual: Usual, panel: Panel, smooth: Reader, at: Ints) -> dict[s
         "carried": carried(expectation, residuals.read, at, settings),
         "scale": scale(panel.hours(at)),
         "fast_scale": fast_scale(panel.hours(at)),
-        "short_residuals": Window.of(relative, at, settings.short_lags[1:]),
         "long_residuals": Window.of(relative, at, settings.long_lags[1:]),
         "innovations": Window.of(innovations.read, at, settings.long_lags[1:]),
     }

@@ -26,7 +26,6 @@ MEANINGS = {
     "spread": "how it varies over the last 100 minutes",
     "nearest_spread": "how it varies compared with other days about this time",
     "mean": "the mean of the last 100 minutes",
-    "short_residual": "how far the last half hour is from what is expected",
     "long_residual": "how far the last 100 minutes are from what is expected",
     "restlessness": "how unforeseeable the last 100 minutes are",
     "roughness": "how it changes from step to step, against other days",
