@@ -20,6 +20,8 @@ from sidecar.detection.tables import Lookup, Tables
 
 NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
+PLACE_BUCKETS, GOLDEN = 36, (5**0.5 - 1) / 2
+"""Buckets after which they end at another place, and by which share of a bucket it moves."""
 FIT_CELLS, LEARN_CELLS = 1 << 15, 1 << 16
 """Columns, of all series together, that are learnt from at once, by all of them or by some: so they fit the cache."""
 
@@ -140,10 +142,15 @@ def ages(values: Floats) -> Ints:
 def bucket_ends(width: int, settings: Settings) -> Ints:
     """The last columns (n,) of the buckets that a window of `width` columns may be learnt from, and of those before.
 
-    The latter, as many as a long window has, tell what the fast forecast goes by.
+    The latter, as many as a long window has, tell what the fast forecast goes by. Every three hours or so buckets end
+    at another place, or what happens for a minute of each hour would stand at an end each time, or never, and as a
+    single column be learnt from too much, or not at all. Multiples of the golden ratio spread evenly however few there
+    are (Weyl, "Über die Gleichverteilung von Zahlen mod. Eins", 1916).
     """
-    ends = np.arange((width - 1) % settings.bucket, width, settings.bucket)
-    return ends[ends >= skipped(np.array(width), settings) - settings.long_steps]
+    back = np.arange(width // settings.bucket, -1, -1)
+    places = np.floor(back // PLACE_BUCKETS * GOLDEN % 1 * settings.bucket).astype(np.intp)
+    ends = width - 1 - back * settings.bucket - places
+    return ends[ends >= max(skipped(np.array(width), settings) - settings.long_steps, 0)]
 
 
 def with_past(at: Ints, age: Ints, width: int, settings: Settings) -> Bools:

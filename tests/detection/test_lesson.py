@@ -1,0 +1,36 @@
+"""Which columns are learnt from."""
+
+import numpy as np
+import pytest
+
+from sidecar.detection.detector import fit, score
+from sidecar.detection.lesson import bucket_ends
+from sidecar.detection.settings import DAY, HOUR, MINUTE, Settings
+
+END = 1_700_006_400
+
+
+def test_buckets_end_at_every_place_alike() -> None:
+    settings = Settings(MINUTE, fit_window=7 * DAY)
+    ends = bucket_ends(settings.fit_steps, settings)
+    assert (np.diff(ends) > 0).all()
+    assert (ends[0] >= 0, ends[-1]) == (True, settings.fit_steps - 1)
+    places = np.bincount(ends % settings.bucket)
+    assert places.max() < 1.3 * places.min()
+
+
+def test_steps_that_fill_a_bucket_are_all_learnt_from() -> None:
+    settings = Settings(5 * MINUTE, fit_window=DAY)
+    assert (np.diff(bucket_ends(settings.fit_steps, settings)) == 1).all()
+
+
+@pytest.mark.parametrize("minute", range(5))
+def test_a_minute_of_each_hour_is_no_news_whichever_it_is(minute: int) -> None:
+    settings = Settings(MINUTE, fit_window=2 * DAY)
+    rows = 3 * DAY // MINUTE
+    values = 0.2 + 0.01 * np.random.default_rng(3).standard_normal((1, rows))
+    values[:, minute :: HOUR // MINUTE] += 0.3
+    learnt = values[:, : settings.fit_steps]
+    models = fit(learnt, END, np.zeros(1, np.uint64), settings)
+    found = score(models, values, END + DAY, settings, DAY // MINUTE)
+    assert np.count_nonzero(found.score >= 1) == 0
