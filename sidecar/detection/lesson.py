@@ -150,7 +150,7 @@ def bucket_ends(width: int, settings: Settings) -> Ints:
     back = np.arange(width // settings.bucket, -1, -1)
     places = np.floor(back // PLACE_BUCKETS * GOLDEN % 1 * settings.bucket).astype(np.intp)
     ends = width - 1 - back * settings.bucket - places
-    return ends[ends >= max(skipped(np.array(width), settings) - settings.long_steps, 0)]
+    return np.asarray(ends[ends >= max(skipped(np.array(width), settings) - settings.long_steps, 0)])
 
 
 def with_past(at: Ints, age: Ints, width: int, settings: Settings) -> Bools:
