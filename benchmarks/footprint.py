@@ -62,10 +62,20 @@ class Footprint:
 
 
 def _family(process: Path) -> Iterator[Path]:
+    """A process and those it started; until such a one runs a program of its own, its memory is that of its parent."""
     yield process
     for children in process.glob("task/*/children"):
         for pid in children.read_text().split():
-            yield from _family(process.parent / pid)
+            child = process.parent / pid
+            if _command(child) != _command(process):
+                yield from _family(child)
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return b""
 
 
 def _proportional(process: Path) -> int:

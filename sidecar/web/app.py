@@ -15,8 +15,6 @@ from sidecar.web.pages import serve_pages
 from sidecar.web.predict import serve_predict
 from sidecar.web.routes import readable
 
-_SLICE = 1 << 16
-
 DESCRIPTION = """\
 Finds anomalies in Prometheus metrics without labels. A score of 1 is the threshold; higher is more anomalous.
 
