@@ -81,11 +81,13 @@ class Grounds:
         known: (S, F) the features that a model knows: the others, in a short history, do not count.
         rows: (S,) the training rows behind them: a tail known from few is not believed in full.
         habit: (S,) by how many decades the bars are higher, as the series' own past came over them too often.
+        recurrence: (S,) how many times higher they are, as it came over them again and again.
     """
 
     known: Bools
     rows: Floats
     habit: Floats
+    recurrence: Floats
 
 
 def ratio(rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
@@ -101,7 +103,8 @@ def nearness(part: Part, rarity: Floats, grounds: Grounds, settings: Settings) -
     found = combine(rarity[:, part.places], grounds.known[:, part.places], unanimous=part.unanimous)
     if part.excuse:
         found = np.minimum(found, part.excused * most_by_other_days(part, rarity, grounds.known))
-    return found * trust(part, grounds.rows, settings) / (bar + grounds.habit[:, None])
+    own = (bar + grounds.habit[:, None]) * grounds.recurrence[:, None]
+    return found * trust(part, grounds.rows, settings) / own
 
 
 def most_by_other_days(part: Part, rarity: Floats, known: Bools) -> Floats:

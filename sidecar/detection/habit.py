@@ -1,16 +1,19 @@
-"""How much higher the bars of a series are, as its own past came over them more often than the budget allows."""
+"""How much higher the bars of a series are for its own past: it came over them too often, or again and again."""
 
 import numpy as np
 
 from sidecar.detection.alarm import Policy
 from sidecar.detection.arrays import Floats, Ints
-from sidecar.detection.settings import Settings
+from sidecar.detection.settings import DAY, Settings
 
 ALARM = Policy()
 """What counts as one alarm, whatever a query has made of it: a model does not depend on that."""
 HABITUAL, MOST_HABIT = 0.4, 0.25
 """The share of the decades beyond the budget that is laid to the series, and not to incidents in its past; and the most
 decades, so that no past silences a series."""
+SPANS, SPAN = 4, 4 * DAY
+MOST_RECURRENCE = 2.0
+"""What comes in each of so many spans of so many seconds is no news; and how many times higher it may make bars."""
 
 
 def habit_of(past: Floats, every: Floats, settings: Settings) -> Floats:
@@ -24,6 +27,17 @@ def habit_of(past: Floats, every: Floats, settings: Settings) -> Floats:
     alarms = np.count_nonzero((past >= 1) & (incident > before(np.where(past >= 1, incident, 0))), axis=1)
     allowed = np.maximum(settings.alarm_budget * every * np.count_nonzero(~np.isnan(past), axis=1), 1.0)
     return np.asarray(np.minimum(HABITUAL * np.log10(np.maximum(alarms / allowed, 1.0)), MOST_HABIT))
+
+
+def recurrence_of(past: Floats, every: Floats) -> Floats:
+    """How many times higher (S,) bars are to be that a past came over in each of the last spans: so that one is not.
+
+    `past` (S, n) and `every` (S,) are those of `habit_of`. A shorter past raises none.
+    """
+    span = np.arange(past.shape[1])[::-1] * every[:, None] // SPAN
+    known = np.nan_to_num(past)
+    highest = [np.where(span == number, known, 0.0).max(axis=1, initial=0.0) for number in range(SPANS)]
+    return np.asarray(np.clip(np.minimum.reduce(highest), 1.0, MOST_RECURRENCE))
 
 
 def before(values: Floats | Ints) -> Floats:

@@ -11,7 +11,7 @@ from sidecar.detection.columns import TINY, Panel, median
 from sidecar.detection.combination import Grounds
 from sidecar.detection.expectation import fit_expectation
 from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, names, usual_change
-from sidecar.detection.habit import habit_of
+from sidecar.detection.habit import habit_of, recurrence_of
 from sidecar.detection.models import Models
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings
@@ -58,12 +58,13 @@ class Lesson(Rows):
 
     def models_by(self, tables: Tables, rarity: Floats, settings: Settings) -> Models:
         """The models, with what the series' own past comes to, by its rarities (S, F, N)."""
-        plain = Grounds(tables.known, self.rows, np.zeros(len(self.rows)))
-        habit = habit_of(self.past(rarity, plain, settings), self.every, settings)
-        usual = self.past(rarity, replace(plain, habit=habit), settings)
+        plain = Grounds(tables.known, self.rows, np.zeros(len(self.rows)), np.ones(len(self.rows)))
+        past = self.past(rarity, plain, settings)
+        habit, recurrence = habit_of(past, self.every, settings), recurrence_of(past, self.every)
+        usual = self.past(rarity, replace(plain, habit=habit, recurrence=recurrence), settings)
         middle = np.nan_to_num(median(later(usual)[:, :, None])[:, 0])
         fitted = self.enough & tables.known[:, NAMES.index("value")]
-        return Models(tables, self.basis, self.rows, habit, middle, fitted)
+        return Models(tables, self.basis, self.rows, habit, recurrence, middle, fitted)
 
     def past(self, rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
         """How near the threshold training columns came, (S, N); NaN where there is nothing to learn."""

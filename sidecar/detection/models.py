@@ -21,6 +21,7 @@ class Models(Rows):
         basis: what the features are measured with.
         rows: (S,) buckets since the first sample that the model knows.
         habit: (S,) by how many decades the series' bars are higher than those of others.
+        recurrence: (S,) how many times higher they are.
         usual: (S,) the middle of the scores of the series' own past, the later half of it; 1 is the threshold.
         fitted: (S,) False where a row has had too little history, and is not scored.
     """
@@ -29,6 +30,7 @@ class Models(Rows):
     basis: Usual
     rows: Floats
     habit: Floats
+    recurrence: Floats
     usual: Floats
     fitted: Bools
 
@@ -36,7 +38,7 @@ class Models(Rows):
     def empty(cls, rows: int, settings: Settings) -> "Models":
         """Models of series that were never fitted."""
         tables, (known, habit, usual) = Tables.empty(rows, len(names(settings))), np.zeros((3, rows))
-        return cls(tables, Usual.empty(rows), known, habit, usual, np.zeros(rows, dtype=np.bool_))
+        return cls(tables, Usual.empty(rows), known, habit, np.ones(rows), usual, np.zeros(rows, dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.fitted)
@@ -44,7 +46,7 @@ class Models(Rows):
     @property
     def grounds(self) -> Grounds:
         """What their answers rest on."""
-        return Grounds(self.tables.known, self.rows, self.habit)
+        return Grounds(self.tables.known, self.rows, self.habit, self.recurrence)
 
 
 @dataclass(frozen=True, slots=True)

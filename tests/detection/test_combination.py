@@ -10,7 +10,7 @@ from sidecar.detection.settings import DAY, Settings
 HOURLY, MINUTELY = Settings(3_600), Settings(300)
 MANY = np.array([10_000.0])
 KNOWN = np.ones((1, len(NAMES)), dtype=np.bool_)
-FIRM = Grounds(KNOWN, MANY, np.zeros(1))
+FIRM = Grounds(KNOWN, MANY, np.zeros(1), np.ones(1))
 
 
 def of(rarities: dict[str, float], rows: float = 10_000.0, settings: Settings = HOURLY) -> float:
@@ -84,3 +84,5 @@ def test_a_habit_asks_for_more() -> None:
     found = np.full((1, len(NAMES), 1), 6.0)
     raised = ratio(found, replace(FIRM, habit=np.array([0.3])), HOURLY)
     assert 0.8 * ratio(found, FIRM, HOURLY) < raised < ratio(found, FIRM, HOURLY)
+    recurring = ratio(found, replace(FIRM, recurrence=np.array([2.0])), HOURLY)
+    assert recurring == pytest.approx(ratio(found, FIRM, HOURLY) / 2)

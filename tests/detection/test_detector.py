@@ -187,3 +187,13 @@ def test_a_past_full_of_alarms_raises_the_bars() -> None:
     habit = fit(np.stack([calm, once, often]), END, seeds(3), settings).habit
     assert habit[:2].tolist() == [0, 0]
     assert 0.1 < habit[2] <= 0.25
+
+
+def test_what_comes_every_few_days_whenever_it_likes_is_no_news() -> None:
+    rng, settings = np.random.default_rng(5), Settings(300)
+    values = 0.97 + 0.005 * rng.standard_normal((2, settings.fit_steps + settings.days_back * settings.day_steps))
+    for at in np.cumsum(rng.integers(300, 900, 100)):
+        values[0, at : at + 5] -= 0.12
+    models = fit(values, END, seeds(2), settings)
+    assert models.recurrence[0] > 1.1
+    assert models.recurrence[1] == 1
