@@ -6,6 +6,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.detection.adoption import stays
 from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
 from sidecar.detection.arrays import Bools, Seeds
 from sidecar.detection.band import band
@@ -14,7 +15,7 @@ from sidecar.detection.fits import FitJob, jobs_of
 from sidecar.detection.models import Models, Scores
 from sidecar.detection.rows import Rows
 from sidecar.detection.schedule import NEVER, Schedule, first_samples
-from sidecar.detection.settings import Settings
+from sidecar.detection.settings import DAY, Settings
 from sidecar.prometheus.frame import Frame, LabelSet
 
 BLOCK_STEPS = 16_384
@@ -124,6 +125,7 @@ class Watched(Rows):
         failed: bool, whether the newest fit has failed.
         alarms: their alarms after the newest step.
         flagged: bool, whether the flag is on after the newest step.
+        adopted: int64, the step at which a change was last told to be taken for normal, unix seconds.
         lower: float64, lower end of the band, NaN where it was not found yet.
         upper: float64, upper end of the band.
         bounded: int64, the step at which the band was found, unix seconds.
@@ -137,6 +139,7 @@ class Watched(Rows):
     failed: NDArray[np.bool_]
     alarms: Alarms
     flagged: NDArray[np.bool_]
+    adopted: NDArray[np.int64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
     bounded: NDArray[np.int64]
@@ -147,11 +150,11 @@ class Watched(Rows):
         n = len(labels)
         seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
         groups = np.fromiter((group_of(label_set, schedule) for label_set in labels), np.uint64, n)
-        asked, instant, bounded = np.full((3, n), NEVER)
+        asked, instant, adopted, bounded = np.full((4, n), NEVER)
         failed, flagged = np.zeros((2, n), bool)
         lower, upper = np.full((2, n), np.nan)
         models, alarms = Models.empty(n, schedule.settings), Alarms.idle(n, policy)
-        return cls(seeds, groups, asked, instant, models, failed, alarms, flagged, lower, upper, bounded)
+        return cls(seeds, groups, asked, instant, models, failed, alarms, flagged, adopted, lower, upper, bounded)
 
 
 class Watch:
@@ -171,7 +174,7 @@ class Watch:
         self.scored_until: int = NEVER
         self.verdicts: Verdicts | None = None
         self.adopted: NDArray[np.intp] = np.empty(0, np.intp)
-        """Rows that were in an alarm which a new model has ended: it takes the change for normal."""
+        """Rows whose alarm has ended although the change stays: it is taken for normal."""
 
     def follow(self, frame: Frame) -> None:
         """Makes the rows those of a frame: series that left are forgotten, new ones have no model."""
@@ -220,7 +223,8 @@ class Watch:
         model has just come into use are scored, at the newest one.
         """
         new = self._new_steps(frame)
-        was_firing = self.series.flagged & (self.series.alarms.active == self.scored_until)
+        was_on, began = self.series.flagged.copy(), self.series.alarms.since.copy()
+        was_firing = was_on & (self.series.alarms.active == self.scored_until)
         changed = self._change_models(frame.end)
         kept = None if new else self.verdicts
         verdicts = kept.newest() if kept else Verdicts.blank(frame, max(new, 1), self.settings)
@@ -236,7 +240,8 @@ class Watch:
             for block in in_blocks(rows, last):
                 self._judge(frame, suppressed, block, verdicts, last)
         self.series.flagged[:] = verdicts.outcome.flag[:, -1]
-        self.adopted = np.flatnonzero(changed & was_firing & ~self.series.flagged)
+        ended = was_on & ~self.series.flagged
+        self.adopted = self._stayed(frame, np.flatnonzero(ended), began, cut_short=changed & was_firing)
         self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
 
@@ -250,6 +255,19 @@ class Watch:
             lower, upper = band(models, values, expected[block], frame.end, self.settings)
             self.series.lower[block], self.series.upper[block] = lower[:, 0], upper[:, 0]
         self.series.bounded[rows] = frame.end
+
+    def _stayed(
+        self, frame: Frame, ended: NDArray[np.intp], began: NDArray[np.int64], *, cut_short: Bools
+    ) -> NDArray[np.intp]:
+        """The rows among those whose alarm `ended` in which the change stays, or a new model cut the alarm short.
+
+        An alarm that began within a day of the last such row belongs to the same change, which is told once.
+        """
+        usual = self.series.models.basis.take(ended)
+        left = stays(frame.values[ended], frame.end, began[ended], usual, self.settings)
+        rows = ended[(left | cut_short[ended]) & (began[ended] > self.series.adopted[ended] + DAY)]
+        self.series.adopted[rows] = frame.end
+        return rows
 
     def _new_steps(self, frame: Frame) -> int:
         if self.scored_until == NEVER:

@@ -77,7 +77,7 @@ class Telemetry:
             "flags_suppressed_total", "Scores over the threshold that raised no flag.", query, "reason"
         )
         self.normal_adopted = counter(
-            "normal_adopted_total", "Alarms that ended because a new model takes the change for normal.", query
+            "normal_adopted_total", "Alarms that ended although the change stays: it is taken for normal.", query
         )
         self.fits = counter("fits_total", "Model fits begun.", query)
         self.fit_failures = counter("fit_failures_total", "Model fits that failed.", query)
