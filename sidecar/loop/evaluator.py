@@ -191,6 +191,7 @@ class Evaluator:
             raise
         self._telemetry.prometheus_requests.labels(self.name).inc(advance.requests)
         self._telemetry.samples_fetched.labels(self.name).inc(advance.samples)
+        self._telemetry.bytes_fetched.labels(self.name).inc(advance.size)
         self._telemetry.prometheus_warnings.labels(self.name).inc(len(advance.warnings))
         for warning in advance.warnings:
             self._log.warning("Prometheus warns about the result", warning=warning)

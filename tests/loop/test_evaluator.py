@@ -199,6 +199,18 @@ def test_what_the_source_warns_of_is_logged_and_counted() -> None:
     assert bench.counted("prometheus_warnings_total") == len(told)
 
 
+def test_what_was_fetched_is_counted() -> None:
+    bench = warm({host("a"): noise(1), host("b"): noise(2)})
+    before = bench.counted("samples_fetched_total")
+    assert before is not None
+    bench.source.samples = {host("a"): {NOW + STEP: 0.3}, host("b"): {NOW + STEP: 0.3}}
+    bench.source.size = 700
+    bench.evaluate(NOW + STEP)
+    assert bench.counted("prometheus_requests_total") == len(bench.source.asked)
+    assert bench.counted("samples_fetched_total") == before + 2
+    assert bench.counted("bytes_fetched_total") == 700
+
+
 def test_a_defect_is_logged_with_its_traceback_and_the_next_evaluation_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
