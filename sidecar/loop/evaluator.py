@@ -155,7 +155,7 @@ class Evaluator:
         if frame.end < self._watch.scored_until:
             self._begin_anew()
         self._watch.follow(frame)
-        self._desk.send(self._watch.due(frame, self._desk.room))
+        self._desk.send(self._watch.due(frame, self._desk.room), at)
         verdicts = self._watch.verdicts
         news = verdicts is None or self._watch.has_news(frame)
         if verdicts is None or news:
