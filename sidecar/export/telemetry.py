@@ -71,7 +71,7 @@ class Telemetry:
         )
         self.alarms = counter("alarms_total", "Times that a flag was raised.", query)
         self.alarm_budget_per_second = gauge(
-            "alarm_budget_per_second", "Alarms the query is configured to raise at most, 0 if it has no budget.", query
+            "alarm_budget_per_second", "Alarms per series that are tolerated while nothing is wrong.", query
         )
         self.flags_suppressed = counter(
             "flags_suppressed_total", "Scores over the threshold that raised no flag.", query, "reason"
