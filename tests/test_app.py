@@ -17,6 +17,7 @@ from tests.loop.manual_clock import ManualClock
 from tests.real.processes import DEADLINE
 
 STEP = 300
+BUDGET = "anomaly_sidecar_alarm_budget_per_second"
 
 
 @pytest.fixture
@@ -135,6 +136,16 @@ def test_a_reload_keeps_what_is_the_same_and_drops_what_is_gone(source: str, clo
         assert set(sidecar.board.snapshot.results) == {"node_cpu"}
         assert sidecar._scheduler.loops["node_cpu"] is not loops["node_cpu"]
         assert 'anomaly_name="second"' not in get(sidecar, "/metrics").text
+
+
+def test_the_alarm_budget_is_exported_as_the_configuration_has_it(source: str, clock: ManualClock) -> None:
+    text = config_text(source)
+    texts = [text + "    alarm_budget: 3 per 7d\n", text]
+    with running(lambda: parse(texts[0], "demo", {}), clock) as sidecar:
+        assert samples(sidecar, BUDGET) == {("node_cpu",): pytest.approx(3 / (7 * 86_400))}
+        del texts[0]
+        assert sidecar.reload() is None
+        assert samples(sidecar, BUDGET) == {("node_cpu",): pytest.approx(1 / (30 * 86_400))}
 
 
 def test_a_bad_file_keeps_the_old_configuration_and_says_why(source: str, clock: ManualClock) -> None:

@@ -11,7 +11,7 @@ from sidecar.cli import main
 from sidecar.config.load import parse
 from sidecar.config.schema import QueryConfig
 from sidecar.config.vocabulary import Scope
-from sidecar.estimate import Cost, cost_of, report
+from sidecar.estimate import BAND_SECONDS, MB, PROCESS_BYTES, RENDER_SECONDS, Cost, cost_of, report
 from tests.prometheus.raw_server import http, raw_server
 from tests.real.fleet import cpu, newest_step
 from tests.real.servers import PrometheusServer, openmetrics
@@ -32,33 +32,81 @@ def count(number: str) -> bytes:
     return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
 
 
+WEEK = {"name": "cpu", "expr": "cpu", "step": "5m", "fit_window": "7d", "max_series": 100_000}
+
+
+def week(scope: Scope, series: int, interval: int = 30) -> Cost:
+    """The cost of a week in steps of five minutes, as docs/explanation/performance.md has measured it."""
+    return cost_of(QueryConfig.model_validate(WEEK | {"scope": scope.value}), "UTC", interval, series)
+
+
 @given(st.integers(1, 500), st.integers(1, 500))
 def test_costs_add_up(some: int, more: int) -> None:
-    together, apart = cost_of(QUERY, "UTC", some + more), cost_of(QUERY, "UTC", some) + cost_of(QUERY, "UTC", more)
+    together, one, other = (cost_of(QUERY, "UTC", 30, series) for series in (some + more, some, more))
+    apart = one + other
     assert (together.series, together.first_samples) == (apart.series, apart.first_samples)
-    assert (together.memory, together.cores, together.samples) == pytest.approx(
-        (apart.memory, apart.cores, apart.samples)
+    assert (together.memory, together.waiting, together.samples) == pytest.approx(
+        (apart.memory, apart.waiting, apart.samples)
     )
+    assert apart.cores == pytest.approx(one.cores + other.cores)
+    assert apart.fitting == max(one.fitting, other.fitting)
 
 
 def test_one_sample_a_step_is_fetched_and_the_lookback_at_the_start() -> None:
-    cost = cost_of(QUERY, "UTC", 60)
+    cost = cost_of(QUERY, "UTC", 30, 60)
     assert cost.samples == 1
     assert cost.first_samples > 60 * 1440
 
 
 def test_siblings_cost_less() -> None:
-    alone, siblings = (cost_of(QUERY.model_copy(update={"scope": scope}), "UTC", 100) for scope in Scope)
+    alone, siblings = (cost_of(QUERY.model_copy(update={"scope": scope}), "UTC", 30, 100) for scope in Scope)
     assert siblings.memory < alone.memory
     assert siblings.cores < alone.cores
+
+
+@pytest.mark.parametrize(
+    ("scope", "series", "rest", "highest"),
+    [(Scope.SERIES, 100, 80, 122), (Scope.SERIES, 1_000, 113, 195), (Scope.GROUP, 10_000, 317, 412)],
+)
+def test_memory_is_as_it_was_measured(scope: Scope, series: int, rest: int, highest: int) -> None:
+    cost = week(scope, series) + Cost(memory=PROCESS_BYTES)
+    assert (cost.memory / MB, cost.peak / MB) == pytest.approx((rest, highest), rel=0.05)
+
+
+def without_bands_and_text(monkeypatch: pytest.MonkeyPatch, series: int, interval: int) -> float:
+    with monkeypatch.context() as patch:
+        patch.setattr("sidecar.estimate.BAND_SECONDS", 0.0)
+        patch.setattr("sidecar.estimate.RENDER_SECONDS", 0.0)
+        return week(Scope.SERIES, series, interval).cores
+
+
+@pytest.mark.parametrize(
+    ("series", "interval", "searches", "renderings"),
+    [
+        (10_000, 30, 10_000 / 600, 1 / 30),
+        (1_000, 30, 64 / 30, 1 / 30),
+        (50, 30, 50 / 300, 1 / 300),
+        (1_000, 1, 1_000 / 300, 16 / 300),
+        (1_000, 900, 1_000 / 900, 1 / 900),
+    ],
+    ids=["a band in ten minutes", "64 at once", "few, at each step", "16 of 300 evaluations", "rarer than steps"],
+)
+def test_bands_and_text_are_counted_as_often_as_the_loop_makes_them(
+    monkeypatch: pytest.MonkeyPatch, series: int, interval: int, searches: float, renderings: float
+) -> None:
+    rest = without_bands_and_text(monkeypatch, series, interval)
+    found = week(Scope.SERIES, series, interval).cores - rest
+    assert found == pytest.approx(searches * BAND_SECONDS + renderings * series * RENDER_SECONDS)
 
 
 def test_the_series_of_each_query_are_counted() -> None:
     with raw_server(http(200, count("600")), http(200, count("12"))) as server:
         lines = list(report(parse(CONFIG.format(url=server.url), "F", {}), NOW))
-    assert lines[0] == f"cpu: {cost_of(QUERY, 'UTC', 600)}"
-    assert lines[1] == f"load: {cost_of(QUERY, 'UTC', 10)} (12 found, the others are beyond max_series)"
+    assert lines[0] == f"cpu: {cost_of(QUERY, 'UTC', 30, 600)}"
+    assert lines[1] == f"load: {cost_of(QUERY, 'UTC', 30, 10)} (12 found, the others are beyond max_series)"
     assert lines[2].startswith("total: 610 series, ")
+    assert " MB at rest, " in lines[2]
+    assert " MB at most, " in lines[2]
     assert "query=count%28cpu+%23+of+all%0A%29" in server.seen[0].body
 
 

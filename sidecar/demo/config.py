@@ -10,6 +10,7 @@ EPOCH = 1_767_780_000
 """The simulated instant at which the demo starts, 2026-01-07 10:00 UTC, a Wednesday: every run shows the same."""
 
 # `staleness` is simulated time as well: two hours are 24 real seconds, more than a fit takes on a slow machine.
+# So are those after which a fit is given up.
 _TEMPLATE = """\
 prometheus:
   url: {url}

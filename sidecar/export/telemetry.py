@@ -71,7 +71,7 @@ class Telemetry:
         )
         self.alarms = counter("alarms_total", "Times that a flag was raised.", query)
         self.alarm_budget_per_second = gauge(
-            "alarm_budget_per_second", "Alarms the query is configured to raise at most, 0 if it has no budget.", query
+            "alarm_budget_per_second", "Alarms per series that are tolerated while nothing is wrong.", query
         )
         self.flags_suppressed = counter(
             "flags_suppressed_total", "Scores over the threshold that raised no flag.", query, "reason"
@@ -93,6 +93,7 @@ class Telemetry:
             "prometheus_warnings_total", "Warnings and remarks that came with the answers of Prometheus.", query
         )
         self.samples_fetched = counter("samples_fetched_total", "Samples received from Prometheus.", query)
+        self.bytes_fetched = counter("bytes_fetched_total", "Bytes of the answers of Prometheus, uncompressed.", query)
         self.predictions = counter("predictions_total", "Requests to /predict.")
         self.predictions_rejected = counter("predictions_rejected_total", "Requests to /predict that were refused.")
         self._by_query: tuple[Counter | Gauge | Histogram, ...] = (
@@ -111,6 +112,7 @@ class Telemetry:
             self.prometheus_request_failures,
             self.prometheus_warnings,
             self.samples_fetched,
+            self.bytes_fetched,
         )
 
     def declare(self, queries: Iterable[str]) -> None:

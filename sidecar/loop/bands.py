@@ -21,6 +21,10 @@ class BandTurns:
     def __init__(self, interval: int) -> None:
         self._share = min(1.0, interval / ROUND)
 
+    def most(self, series: int) -> int:
+        """How many of so many series have their turn at once, beside those that do not wait."""
+        return max(FEWEST, math.ceil(self._share * series))
+
     def rows(self, score: NDArray[np.float64], found_at: NDArray[np.int64], end: int) -> NDArray[np.intp]:
         """Series whose band is to be found now, at the step `end`.
 
@@ -32,5 +36,5 @@ class BandTurns:
         waiting = np.flatnonzero(~np.isnan(score) & (found_at < end))
         conspicuous = score[waiting] >= CONSPICUOUS
         others = waiting[~conspicuous]
-        first = np.argsort(found_at[others], kind="stable")[: max(FEWEST, math.ceil(self._share * len(score)))]
+        first = np.argsort(found_at[others], kind="stable")[: self.most(len(score))]
         return np.concatenate([waiting[conspicuous], others[first]])

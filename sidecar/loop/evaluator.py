@@ -155,7 +155,7 @@ class Evaluator:
         if frame.end < self._watch.scored_until:
             self._begin_anew()
         self._watch.follow(frame)
-        self._desk.send(self._watch.due(frame, self._desk.room))
+        self._desk.send(self._watch.due(frame, self._desk.room), at)
         verdicts = self._watch.verdicts
         news = verdicts is None or self._watch.has_news(frame)
         if verdicts is None or news:
@@ -191,6 +191,7 @@ class Evaluator:
             raise
         self._telemetry.prometheus_requests.labels(self.name).inc(advance.requests)
         self._telemetry.samples_fetched.labels(self.name).inc(advance.samples)
+        self._telemetry.bytes_fetched.labels(self.name).inc(advance.size)
         self._telemetry.prometheus_warnings.labels(self.name).inc(len(advance.warnings))
         for warning in advance.warnings:
             self._log.warning("Prometheus warns about the result", warning=warning)

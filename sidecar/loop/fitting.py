@@ -23,13 +23,30 @@ MOST_WAITING = 2_048
 """Series whose fits are under way at most: each waits with a copy of its samples."""
 
 
+DEADLINE = 7_200
+"""Seconds after which fits that were sent are given up: far more than those of a start wait for their turn, but a
+cluster may never answer."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Errand:
-    """Fits under way, and when they were sent, seconds of a clock that only goes forward."""
+    """Fits under way.
+
+    Attributes:
+        jobs: the fits.
+        future: their models.
+        sent: the evaluation that sent them, unix seconds.
+        begun: the same moment, seconds of a clock that only goes forward.
+    """
 
     jobs: Sequence[FitJob]
     future: Future[list[Models]]
     sent: float
+    begun: float
+
+    def over(self, at: float) -> bool:
+        """Whether the fits have ended, or are given up."""
+        return self.future.done() or at - self.sent >= DEADLINE
 
 
 class FitDesk:
@@ -46,24 +63,26 @@ class FitDesk:
         """How many more series may be sent."""
         return max(0, MOST_WAITING - sum(count(errand.jobs) for errand in self._under_way))
 
-    def send(self, jobs: Sequence[FitJob]) -> None:
-        """Hands fits to the executor."""
+    def send(self, jobs: Sequence[FitJob], at: float) -> None:
+        """Hands fits to the executor, as of an instant, unix seconds."""
         for bundle in bundles(jobs):
             self._telemetry.fits.labels(self._query).inc()
-            self._under_way.append(Errand(bundle, self._executor.submit(run, bundle), time.perf_counter()))
+            future = self._executor.submit(run, bundle)
+            self._under_way.append(Errand(bundle, future, at, time.perf_counter()))
 
     def collect(self, watch: Watch, at: float) -> None:
-        """Gives the models of the fits that have ended by now to the watch; failed ones are due again."""
-        ended = [errand for errand in self._under_way if errand.future.done()]
+        """Gives the models of the fits that have ended by now to the watch; failed and late ones are due again."""
+        ended = [errand for errand in self._under_way if errand.over(at)]
         self._under_way = [errand for errand in self._under_way if errand not in ended]
         for errand in ended:
             error = failure_of(errand.future)
             if error is None:
                 for job, models in zip(errand.jobs, errand.future.result(), strict=True):
                     watch.install(job, models)
-                self._telemetry.fit_duration_seconds.labels(self._query).observe(time.perf_counter() - errand.sent)
+                self._telemetry.fit_duration_seconds.labels(self._query).observe(time.perf_counter() - errand.begun)
                 self._telemetry.last_fit_timestamp_seconds.labels(self._query).set(at)
             else:
+                errand.future.cancel()  # should it come to an end after all, nobody listens
                 for job in errand.jobs:
                     watch.abandon(job)
                 self._telemetry.fit_failures.labels(self._query).inc()
@@ -77,7 +96,9 @@ class FitDesk:
 
 
 def failure_of(future: Future[list[Models]]) -> BaseException | None:
-    """Why a future that is done has no result: a cluster that goes away cancels what it was given."""
+    """Why a future has no result: a cluster that goes away cancels what it was given, one that hangs never answers."""
+    if not future.done():
+        return TimeoutError(f"no answer within {DEADLINE} s")
     return CancelledError("cancelled where it was to run") if future.cancelled() else future.exception()
 
 

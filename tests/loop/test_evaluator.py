@@ -2,6 +2,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,11 +17,13 @@ from sidecar.export.board import Board
 from sidecar.export.snapshot import QueryResult, State
 from sidecar.export.telemetry import Telemetry
 from sidecar.loop.evaluator import Evaluator, Surroundings
+from sidecar.loop.fitting import DEADLINE
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.source import BadQueryError, PrometheusError, RangeResult, UnreachableError
 from tests.prometheus.memory_source import MemorySource
 
 STEP = 300
+HOUR = 3_600
 NOW = 1_700_000_100
 QUERY = QueryConfig.model_validate(
     {"name": "cpu", "expr": "cpu", "step": "5m", "fit_window": "2d", "fit_every": "6h", "min_history": "4h"}
@@ -199,6 +202,18 @@ def test_what_the_source_warns_of_is_logged_and_counted() -> None:
     assert bench.counted("prometheus_warnings_total") == len(told)
 
 
+def test_what_was_fetched_is_counted() -> None:
+    bench = warm({host("a"): noise(1), host("b"): noise(2)})
+    before = bench.counted("samples_fetched_total")
+    assert before is not None
+    bench.source.samples = {host("a"): {NOW + STEP: 0.3}, host("b"): {NOW + STEP: 0.3}}
+    bench.source.size = 700
+    bench.evaluate(NOW + STEP)
+    assert bench.counted("prometheus_requests_total") == len(bench.source.asked)
+    assert bench.counted("samples_fetched_total") == before + 2
+    assert bench.counted("bytes_fetched_total") == 700
+
+
 def test_a_defect_is_logged_with_its_traceback_and_the_next_evaluation_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -250,6 +265,64 @@ def test_a_failed_fit_is_counted_shown_as_error_and_tried_again(executor: Execut
     assert bench.counted("fit_failures_total") == 1
     assert bench.counted("fits_total") == 2
     assert [line["event"] for line in logs] == ["fit failed"]
+
+
+class Hanging(LocalExecutor):
+    """Does its work at once, until it hangs: then calls are kept, and have begun."""
+
+    def __init__(self) -> None:
+        self.hangs = False
+        self.kept: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Future[Any]:
+        if not self.hangs:
+            return super().submit(fn, *args, **kwargs)
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        self.kept.append((future, partial(fn, *args, **kwargs)))
+        return future
+
+    def answer(self, call: int) -> None:
+        future, work = self.kept[call]
+        future.set_result(work())
+
+
+def test_a_fit_that_never_ends_is_given_up_and_asked_for_anew() -> None:
+    executor = Hanging()
+    bench = Bench({host("a"): noise(1, end=NOW + 12 * HOUR)}, executor)
+    for at in (NOW, NOW + 1, NOW + 2):
+        bench.evaluate(at)
+    executor.hangs = True
+    sent = NOW
+    while not executor.kept:
+        sent += STEP
+        bench.evaluate(sent)
+    bench.evaluate(sent + DEADLINE - 1)
+    assert len(executor.kept) == 1
+    assert bench.counted("fit_failures_total") is None
+
+    with capture_logs() as logs:
+        result = bench.evaluate(sent + DEADLINE)
+    assert len(executor.kept) == 2
+    assert bench.counted("fit_failures_total") == 1
+    assert [(line["event"], line["error"]) for line in logs] == [("fit failed", f"no answer within {DEADLINE} s")]
+    assert result.states[State.OK] == 1
+    assert 0 < gauge(result, "anomaly_score")["a"] < 1
+
+
+def test_the_late_answer_of_a_fit_that_was_given_up_is_not_heard() -> None:
+    executor = Hanging()
+    executor.hangs = True
+    bench = Bench({host("a"): noise(1, end=NOW + 12 * HOUR)}, executor)
+    bench.evaluate(NOW)
+    bench.evaluate(NOW + DEADLINE)
+    executor.answer(0)
+    assert bench.evaluate(NOW + DEADLINE + 1).states[State.OK] == 0
+    assert bench.counted("last_fit_timestamp_seconds") is None
+    executor.answer(1)
+    assert bench.evaluate(NOW + DEADLINE + 2).states[State.OK] == 1
+    assert bench.counted("last_fit_timestamp_seconds") == NOW + DEADLINE + 2
+    assert bench.counted("fit_failures_total") == 1
 
 
 def test_nothing_is_published_after_the_end() -> None:

@@ -18,6 +18,7 @@ class MemorySource:
         self.listed: list[tuple[tuple[str, ...], int, int]] = []
         self.failures: list[PrometheusError] = []  # raised one by one instead of the next answers
         self.warnings: tuple[str, ...] = ()
+        self.size = 0  # of each answer
 
     def query_range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
         assert expr
@@ -31,7 +32,7 @@ class MemorySource:
         values = np.array([[self.samples[labels].get(time, np.nan) for time in times] for labels in present])
         frame = Frame(tuple(present), start, step, values.reshape(len(present), len(times)))
         found = sum(time in self.samples[labels] for labels in present for time in times)
-        return RangeResult(frame, self.warnings, requests=1, samples=found)
+        return RangeResult(frame, self.warnings, requests=1, samples=found, size=self.size)
 
     def label_values(self, label: str, selectors: Iterable[str], start: int, end: int) -> LabelValues:
         self.listed.append((tuple(selectors), start, end))

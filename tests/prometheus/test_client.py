@@ -250,8 +250,9 @@ def test_decompressed_body_is_bounded() -> None:
 
 
 def test_compressed_answer() -> None:
-    body = gzip.compress(matrix({"metric": {}, "values": [[T0, "1"]]}).encode())
-    assert asked(http(200, body, "Content-Encoding: gzip")).samples == 1
+    body = matrix({"metric": {}, "values": [[T0, "1"]]}).encode()
+    result = asked(http(200, gzip.compress(body), "Content-Encoding: gzip"))
+    assert (result.samples, result.size) == (1, len(body))
 
 
 def test_cookies_are_not_kept() -> None:
