@@ -169,7 +169,7 @@ class SeriesDetail(Series):
     alarm: str | None = Field(examples=["firing"])
     """What the alarm is doing: `idle`, `pending`, `firing` or `recovering`; null where the series is not scored."""
     reason: str | None = Field(examples=["exceeded"])
-    """Why it does."""
+    """Why it does: the reference of the HTTP interface lists the reasons."""
     explanation: Explanation | None
     """Why the newest step scores what it does; null where it has no score."""
     points: Points
