@@ -152,7 +152,7 @@ class Explanation(Shape):
     rarest: str = Field(examples=["drift"])
     """The feature that is rarest."""
     one_in: float = Field(examples=[2000])
-    """It is as rare as one in so many steps of the series' own past, a million at most."""
+    """That feature, not the score, is as rare as one in so many steps of the series' own past, a million at most."""
     features: list[Feature]
     """All of them, that which carries most first."""
 
