@@ -3,21 +3,23 @@
 Lavin and Ahmad, "Evaluating Real-Time Anomaly Detection Algorithms: the Numenta Anomaly Benchmark", 2015: each labelled
 window rewards its earliest detection by a sigmoid of the position, each detection outside costs by the distance behind
 the last window, each window without detection costs; 0 is a detector that says nothing, 100 a perfect one. Detections
-are alerts that start, so that one threshold for all series can be swept.
+are alerts that start, so that one threshold for all series can be swept. At the default threshold an alert starts once,
+where its flag turns on, however often the score climbs while it is on.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.detection.series import Floats, Series, unix
+from benchmarks.detection.series import Flags, Floats, Series, unix
 
 PROBATION_SHARE, PROBATION_ROWS = 0.15, 750
 OUTSIDE = -1
+DEFAULT_THRESHOLD = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,14 @@ class Labelled:
 
     Attributes:
         detection: highest threshold at which an alert starts on the row.
+        starts: whether one starts at the default threshold.
         window: number of the window the row lies in, or OUTSIDE.
         worth: in a window, the share of its reward; outside, -1 to 0.
         windows: how many there are.
     """
 
     detection: Floats
+    starts: Flags
     window: NDArray[np.int64]
     worth: Floats
     windows: int
@@ -50,7 +54,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Normalised scores: at the best single threshold, which that is, and at the given one."""
+    """Normalised scores: at the best single threshold, which that is, and at the default one."""
 
     best: float
     threshold: float
@@ -63,8 +67,13 @@ def sigmoid(position: Floats) -> Floats:
     return np.where(position > 3, -1.0, 2 / (1 + np.exp(5 * near)) - 1)  # noqa: PLR2004 - three window widths
 
 
-def labelled(series: Series, detection: Floats, spans: Sequence[tuple[int, int]]) -> Labelled:
-    """The rows' worth, given the windows as (first, last) unix times; nothing counts on probation."""
+def labelled(
+    series: Series, detection: Floats, spans: Sequence[tuple[int, int]], flag: Flags | None = None
+) -> Labelled:
+    """The rows' worth, given the windows as (first, last) unix times; nothing counts on probation.
+
+    `flag` says where an alert is on at the default threshold, and does not start; without it none is ever on.
+    """
     rows = len(detection)
     window, worth = np.full(rows, OUTSIDE), np.full(rows, -1.0)
     first = {int(at): row for row, at in reversed(list(enumerate(series.seconds)))}
@@ -75,7 +84,13 @@ def labelled(series: Series, detection: Floats, spans: Sequence[tuple[int, int]]
         worth[a : b + 1] = sigmoid((inside - (b - a + 1)) / (b - a + 1)) / sigmoid(np.array(-1.0))
         worth[b + 1 :] = sigmoid(np.arange(1, rows - b) / (b - a))
     counted = np.arange(rows) >= min(int(PROBATION_SHARE * rows), PROBATION_ROWS)
-    return Labelled(np.where(counted, detection, 0.0), np.where(counted, window, OUTSIDE), worth, len(spans))
+    starts = counted & alarm_starts(detection, np.zeros(rows, dtype=np.bool_) if flag is None else flag)
+    return Labelled(np.where(counted, detection, 0.0), starts, np.where(counted, window, OUTSIDE), worth, len(spans))
+
+
+def alarm_starts(detection: Floats, flag: Flags) -> Flags:
+    """The rows on which an alert starts at the default threshold: none while one is on."""
+    return np.asarray((detection >= DEFAULT_THRESHOLD) & ~np.concatenate([[False], flag[:-1]]))
 
 
 def gains(file: Labelled, profile: Profile) -> tuple[Floats, Floats]:
@@ -91,8 +106,18 @@ def gains(file: Labelled, profile: Profile) -> tuple[Floats, Floats]:
     return np.concatenate(thresholds), np.concatenate(added)
 
 
-def score(files: Sequence[Labelled], profile: Profile, threshold: float = 1.0) -> Score:
-    """The normalised score over files, at the best threshold and at a given one."""
+def score(files: Sequence[Labelled], profile: Profile) -> Score:
+    """The normalised score over files, at the best threshold and at the default one."""
+    at, won = sweep(files, profile)
+    _, by_flags = sweep([replace(file, detection=file.starts.astype(np.float64)) for file in files], profile)
+    given = float(by_flags[-1]) if by_flags.size else 0.0
+    if not won.size or won.max() <= 0:
+        return Score(0.0, float("inf"), given)
+    return Score(float(won.max()), float(at[won.argmax()]), given)
+
+
+def sweep(files: Sequence[Labelled], profile: Profile) -> tuple[Floats, Floats]:
+    """Falling thresholds, and the normalised score over files at each."""
     parts = [gains(file, profile) for file in files]
     at = np.concatenate([part[0] for part in parts])
     order = np.argsort(-at, kind="stable")
@@ -100,12 +125,7 @@ def score(files: Sequence[Labelled], profile: Profile, threshold: float = 1.0) -
     windows = sum(file.windows for file in files)
     lost = profile.missed * sum(len(np.unique(file.window[file.window != OUTSIDE])) for file in files)
     complete = np.append(at[1:] != at[:-1], at.size > 0)[: at.size]  # all rows that share a threshold come together
-    at, won = at[complete], 100 * won[complete] / (windows + lost)
-    reached = won[at >= threshold]
-    given = float(reached[-1]) if reached.size else 0.0
-    if not won.size or won.max() <= 0:
-        return Score(0.0, float("inf"), given)
-    return Score(float(won.max()), float(at[won.argmax()]), given)
+    return at[complete], 100 * won[complete] / (windows + lost)
 
 
 def read_windows(nab: Path) -> Mapping[str, list[tuple[int, int]]]:
@@ -114,7 +134,7 @@ def read_windows(nab: Path) -> Mapping[str, list[tuple[int, int]]]:
     return {name: [(unix(a), unix(b)) for a, b in spans] for name, spans in windows.items()}
 
 
-def scores(files: Iterable[Labelled], threshold: float = 1.0) -> dict[str, Score]:
+def scores(files: Iterable[Labelled]) -> dict[str, Score]:
     """The score by profile."""
     every = list(files)
-    return {name: score(every, profile, threshold) for name, profile in PROFILES.items()}
+    return {name: score(every, profile) for name, profile in PROFILES.items()}

@@ -34,12 +34,15 @@ class Plan:
     window: int
     judged: int
     series: int
+    budget: str = "1 per 30d"
 
     @property
     def query(self) -> QueryConfig:
-        """The defaults, but for the window."""
-        least = min(DAY, self.window // 2)
-        return QueryConfig(name="noise", expr="vector(0)", step=self.step, fit_window=self.window, min_history=least)
+        """The defaults, but for the window and the budget."""
+        durations = {"step": self.step, "fit_window": self.window, "min_history": min(DAY, self.window // 2)}
+        return QueryConfig.model_validate(
+            {"name": "noise", "expr": "vector(0)", "alarm_budget": self.budget, **durations}
+        )
 
 
 PLANS = (

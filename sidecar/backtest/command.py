@@ -25,6 +25,7 @@ from sidecar.backtest.trace import Trace, trace
 from sidecar.backtest.work import results
 from sidecar.config.load import load
 from sidecar.config.schema import Config, QueryConfig
+from sidecar.config.vocabulary import Scope
 from sidecar.execution.choice import chosen_executor, workers_of
 from sidecar.prometheus.client import PrometheusClient
 
@@ -55,7 +56,9 @@ def backtest_files(source: Path, target: Path, config_file: Path | None, query: 
     answerer = Answerer(band=work.band)
     if config_file is not None:
         config = load(config_file)
-        answerer = Answerer(only(config, query), config.timezone, work.band)
+        settings = only(config, query)
+        tell_of_siblings([settings])
+        answerer = Answerer(settings, config.timezone, work.band)
     files = sources(source, target)
     workers = min(workers_of(work.jobs), len(files))
     with chosen_executor(work.executor, workers) as executor:
@@ -80,6 +83,14 @@ def named_queries(config: Config, name: str | None) -> Sequence[QueryConfig]:
         known = ", ".join(query.name for query in config.queries) or "none"
         raise BadInputError(f"no query is called {name}: the configuration has {known}")
     return named
+
+
+def tell_of_siblings(queries: Iterable[QueryConfig]) -> None:
+    """Says which queries are not replayed as the loop scores them."""
+    names = dict.fromkeys(query.name for query in queries if query.scope is Scope.GROUP)
+    if names:
+        told = "scope is group, but each series is replayed by itself, as the only one of its group"
+        click.echo(f"{', '.join(names)}: {told}", err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +145,7 @@ def backtest_live(request: LiveRequest, work: Work) -> None:
     """Replays the past of a live Prometheus, prints what would have been alerted, and writes the report."""
     span = request.span
     configs = [(variant, load(path)) for variant, path in request.variants]
+    tell_of_siblings(query for _, config in configs for query in named_queries(config, request.query))
     workers = workers_of(work.jobs)
     with chosen_executor(work.executor, workers) as executor:
         backtest = LiveBacktest(request.query, span, request.incidents(span), executor, AHEAD * workers, work.band)

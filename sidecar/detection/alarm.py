@@ -49,6 +49,7 @@ class Reason(IntEnum):
     INVALID_VALUE = 8
     SUPPRESSED = 9
     VANISHED = 10
+    ENDED = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def advance(
         blocked = np.where(np.broadcast_to(suppressed, shape), np.int8(Reason.SUPPRESSED), blocked)
     heights = Heights.of(scores.score, blocked, alarms.recent)
     outcome, peak, active = Outcome.blank(*shape), np.zeros(shape), np.full(shape, NEVER)
-    scored_before = alarms.scored
+    scored_before, on_before = alarms.scored, alarms.firing
     for i, time in enumerate(times.tolist()):
         alarms, outcome.detection[:, i], peak[:, i] = step(alarms, heights, i, time, policy)
         outcome.since[:, i], active[:, i] = alarms.since, alarms.active
@@ -202,7 +203,8 @@ def advance(
     pending = ~outcome.flag & (heights.recent >= 1).any(axis=2)
     on = np.where(active == times, State.FIRING, State.RECOVERING)
     outcome.state[:] = np.where(outcome.flag, on, np.where(pending, State.PENDING, State.IDLE))
-    outcome.reason[:] = reasons(outcome.state, heights, blocked, peak)
+    ended = np.column_stack([on_before, outcome.flag[:, :-1]]) & ~outcome.flag
+    outcome.reason[:] = reasons(outcome.state, heights, blocked, peak, ended)
     if policy.flag_vanished:
         flag_vanished(outcome, np.where(heights.scored, times, scored_before[:, None]), values, times, policy)
     return alarms, outcome
@@ -259,22 +261,27 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     return following, detection, peak
 
 
-def reasons(state: Codes, heights: Heights, blocked: Codes, peak: Floats) -> Codes:
-    """Why each alarm is in its `state`; shapes (S, n)."""
+def reasons(state: Codes, heights: Heights, blocked: Codes, peak: Floats, ended: Bools) -> Codes:
+    """Why each alarm is in its `state`; shapes (S, n).
+
+    What held a score back is told also of the column at which an alarm ended: it is counted.
+    """
     high = heights.now >= 1
     conditions = [
         state == State.FIRING,
         state == State.RECOVERING,
-        ~heights.scored,
         high & (blocked > 0),
+        ended,
+        ~heights.scored,
         high & (heights.now <= peak),
         state == State.PENDING,
     ]
     choices: list[Any] = [
         Reason.EXCEEDED,
         Reason.HELD,
-        Reason.NOT_SCORED,
         blocked,
+        Reason.ENDED,
+        Reason.NOT_SCORED,
         Reason.BELOW_PEAK,
         Reason.UNCONFIRMED,
     ]

@@ -54,7 +54,7 @@ SUPPRESSION_REASONS = {
 """Why a score over the threshold raises no flag, and what the metric calls it."""
 
 MOST_LOGGED = 20
-"""New anomalies of one evaluation that get a log line each."""
+"""New anomalies of one evaluation that get a log line each, and as many that end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,7 @@ class Evaluator:
         verdicts = self._watch.advance(frame, self._suppressed)
         self._count_suppressed(verdicts)
         self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._step))
+        self._report_ended(frame, before & ~self._watch.series.flagged)
         self._report_adopted(frame)
         return verdicts
 
@@ -213,14 +214,23 @@ class Evaluator:
         if len(rows) > MOST_LOGGED:
             self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
 
+    def _report_ended(self, frame: Frame, ended: Bools) -> None:
+        """Tells of alarms that are over, but for those that a new model has ended: they are told of as adopted."""
+        over = np.setdiff1d(np.flatnonzero(ended), self._watch.adopted)
+        self._tell(frame, over, "the anomaly is over", "further anomalies are over")
+
     def _report_adopted(self, frame: Frame) -> None:
         """Tells of lasting changes that are taken for normal from now on."""
         rows = self._watch.adopted
         self._telemetry.normal_adopted.labels(self.name).inc(len(rows))
+        text = "a lasting change is taken for normal from now on"
+        self._tell(frame, rows, text, "further lasting changes are taken for normal")
+
+    def _tell(self, frame: Frame, rows: NDArray[np.intp], text: str, further: str) -> None:
         for row in rows[:MOST_LOGGED].tolist():
-            self._log.info("a lasting change is taken for normal from now on", **told_labels(frame.labels[row]))
+            self._log.info(text, **told_labels(frame.labels[row]))
         if len(rows) > MOST_LOGGED:
-            self._log.info("further lasting changes are taken for normal", series=len(rows) - MOST_LOGGED)
+            self._log.info(further, series=len(rows) - MOST_LOGGED)
 
     def _result(self, at: float, advance: Advance, verdicts: Verdicts) -> QueryResult:
         labels = self._export(advance.frame.labels)

@@ -152,7 +152,7 @@ class Explanation(Shape):
     rarest: str = Field(examples=["drift"])
     """The feature that is rarest."""
     one_in: float = Field(examples=[2000])
-    """It is as rare as one in so many steps of the series' own past, a million at most."""
+    """That feature, not the score, is as rare as one in so many steps of the series' own past, a million at most."""
     features: list[Feature]
     """All of them, that which carries most first."""
 
@@ -169,7 +169,7 @@ class SeriesDetail(Series):
     alarm: str | None = Field(examples=["firing"])
     """What the alarm is doing: `idle`, `pending`, `firing` or `recovering`; null where the series is not scored."""
     reason: str | None = Field(examples=["exceeded"])
-    """Why it does."""
+    """Why it does: the reference of the HTTP interface lists the reasons."""
     explanation: Explanation | None
     """Why the newest step scores what it does; null where it has no score."""
     points: Points

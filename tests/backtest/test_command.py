@@ -131,6 +131,27 @@ def test_flags_that_do_not_go_together_are_a_wrong_command_line(arguments: Seque
     assert run(*arguments).exit_code == 2
 
 
+ALONE = "scope is group, but each series is replayed by itself, as the only one of its group"
+
+
+def test_it_is_told_that_siblings_are_replayed_alone(tmp_path: Path) -> None:
+    write_samples(tmp_path / "a.csv")
+    config = config_file(tmp_path)
+    config.write_text(config.read_text().replace("expr: cpu", "expr: cpu, scope: group"))
+    files = ("--input", tmp_path / "a.csv", "--output", tmp_path / "out", "--executor=in-process", "--no-band")
+    assert f"node_cpu: {ALONE}" in run(*files, f"--config.file={config}", "--query=node_cpu").stderr.splitlines()
+    assert ALONE not in run(*files, f"--config.file={config}", "--query=other").stderr
+
+
+@pytest.mark.real
+def test_it_is_told_once_that_siblings_of_a_prometheus_are_replayed_alone(tmp_path: Path) -> None:
+    config = config_file(tmp_path, "http://127.0.0.1:9")
+    config.write_text(config.read_text().replace('9"}', '9", timeout: 1s}').replace("1d,", "1d, scope: group,"))
+    result = run(f"--config.file={config}", f"--compare={config}", f"--from={START}", f"--to={START + DAY}")
+    assert result.stderr.splitlines()[0] == f"node_cpu, other: {ALONE}"
+    assert result.stderr.count(ALONE) == 1
+
+
 SPIKES = {"a": [250], "b": [150, 280], "c": []}
 """Hours at which the series of each instance have a spike."""
 

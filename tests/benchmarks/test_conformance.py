@@ -10,6 +10,7 @@ from benchmarks.detection.baselines import Baseline, answer_directory, z_score
 from benchmarks.detection.detectors import DETECTORS, Detector
 from benchmarks.detection.series import HOUR, Floats, Seconds, names
 from benchmarks.detection.synthetic import PLANS, make
+from sidecar.backtest.command import Work, backtest_files
 
 HOURLY = next(plan for plan in PLANS if plan.step == HOUR)
 SAMPLES = [suite.first_rows(make(HOURLY, index, 5), 200) for index in (0, 8)]
@@ -40,6 +41,11 @@ def company_minded(corpus: Path, results: Path) -> None:
     answer_directory(lambda _, values: values * len(names(corpus)), corpus, results)
 
 
+def product(corpus: Path, results: Path) -> None:
+    """As the command, but in this process: it is asked eleven times."""
+    backtest_files(corpus, results, None, None, Work("in-process", band=False))
+
+
 def of(baseline: Baseline) -> Detector:
     return partial(answer_directory, baseline)
 
@@ -61,6 +67,17 @@ def test_each_check_finds_its_offender(check: str, detector: Detector) -> None:
 
 def test_a_conforming_detector_passes_all() -> None:
     assert all(suite.conformance(of(z_score), SAMPLES).values())
+
+
+@pytest.mark.parametrize("check", suite.CHECKS)
+def test_the_product_conforms(check: str) -> None:
+    assert suite.CHECKS[check](product, SAMPLES)
+
+
+def test_the_product_has_something_to_say_of_the_samples() -> None:
+    [answers] = suite.ask(product, SAMPLES[:1])
+    assert np.isfinite(answers.score).mean() > 0.8
+    assert answers.detection.any()
 
 
 def test_samples_are_the_same_and_of_one_length() -> None:

@@ -4,8 +4,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.detection.nab import OUTSIDE, PROFILES, Labelled, labelled, read_windows, score, scores, sigmoid
-from benchmarks.detection.series import Floats, Series
+from benchmarks.detection.nab import (
+    OUTSIDE,
+    PROFILES,
+    Labelled,
+    alarm_starts,
+    labelled,
+    read_windows,
+    score,
+    scores,
+    sigmoid,
+)
+from benchmarks.detection.series import HOUR, Floats, Series, read_answers, write_series
+from sidecar.backtest.command import Work, backtest_files
 
 ROWS = 200
 WINDOW = (100, 119)
@@ -19,8 +30,8 @@ def file(detections: dict[int, float], windows: tuple[tuple[int, int], ...] = (W
     return labelled(series, detection, windows)
 
 
-def standard(*files: Labelled, threshold: float = 1.0) -> tuple[float, float, float]:
-    got = score(files, PROFILES["standard"], threshold)
+def standard(*files: Labelled) -> tuple[float, float, float]:
+    got = score(files, PROFILES["standard"])
     return got.best, got.threshold, got.given
 
 
@@ -35,6 +46,33 @@ def test_a_detection_at_the_start_of_the_window_is_perfect() -> None:
 def test_a_window_is_rewarded_once_and_by_its_earliest_detection() -> None:
     assert standard(file({100: 2.0, 110: 2.0}))[2] == pytest.approx(100)
     assert standard(file({100: 1.0, 110: 2.0}))[2] == pytest.approx(100)
+
+
+def test_an_alarm_that_is_on_is_counted_once_at_the_default_threshold() -> None:
+    detection, flag = np.zeros(ROWS), np.zeros(ROWS, dtype=bool)
+    detection[49:54], flag[50:53] = [0.5, 2, 0, 3, 0], True
+    series = Series("x.csv", np.arange(ROWS), np.zeros(ROWS), np.full(ROWS, ""))
+    assert np.flatnonzero(labelled(series, detection, [WINDOW], flag).starts).tolist() == [50]
+    given = standard(labelled(series, detection, [WINDOW], flag))[2]
+    assert given == standard(file({50: 2.0}))[2] > standard(file({50: 2.0, 52: 3.0}))[2]
+
+
+def test_a_detection_below_the_default_threshold_starts_nothing_there() -> None:
+    best, threshold, given = standard(file({100: 0.9}))
+    assert (best, threshold, given) == pytest.approx((100, 0.9, 0))
+
+
+def test_the_product_says_the_same_by_its_flags_as_by_its_detections(tmp_path: Path) -> None:
+    values = np.random.default_rng(2).normal(10, 1, 600)
+    for row in (200, 300, 450, 520):
+        values[row : row + 3] += [90, 180, 270]
+    values[[100, 301, 451, *range(521, 525)]] = np.nan
+    noisy = Series("x.csv", HOUR * np.arange(len(values)), values, np.full(len(values), ""))
+    write_series(noisy, tmp_path / "corpus")
+    backtest_files(tmp_path / "corpus", tmp_path / "results", None, None, Work("in-process", band=False))
+    got = read_answers(tmp_path / "results", noisy)
+    assert np.count_nonzero(got.detection >= 1) >= 2
+    np.testing.assert_array_equal(alarm_starts(got.detection, got.flag), got.detection >= 1)
 
 
 def test_a_later_detection_is_worth_less() -> None:

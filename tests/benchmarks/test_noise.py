@@ -19,6 +19,16 @@ def test_noise_is_judged_and_an_incident_in_it_counts_once_for_each_series() -> 
     assert alarms(HOURLY, KINDS["white"], 1) == 0
 
 
+@pytest.mark.parametrize(("kind", "kept"), [("white", True), ("forgets in an hour", True), ("log-normal", False)])
+def test_the_more_the_budget_allows_the_more_alarms_there_are(kind: str, *, kept: bool) -> None:
+    budgets = {0.1: "1 per 300d", 1.0: "1 per 30d", 10.0: "10 per 30d"}
+    plan = replace(PLANS[-1], judged=28 * DAY, series=40)
+    rates = {most: alarms(replace(plan, budget=budget), KINDS[kind], 1) for most, budget in budgets.items()}
+    assert rates[0.1] < rates[1.0] < rates[10.0]
+    if kept:  # noise with heavy tails exceeds the smaller ones
+        assert all(rate <= most for most, rate in rates.items())
+
+
 def test_the_table_has_a_row_for_each_kind() -> None:
     found = table((HOURLY,), 1)
     assert [row[0] for row in found.rows] == list(KINDS)

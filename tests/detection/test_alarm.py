@@ -35,7 +35,8 @@ def test_fires_at_one_and_recovers_after_the_hold() -> None:
     outcome = play([0.5, 1.2, 0.8, 0.5, 0.5, 0.5, 0.5], Policy(hold=2 * HOUR))
     assert flags(outcome) == [0, 1, 1, 1, 1, 0, 0]
     assert outcome.state[0].tolist() == [State.IDLE, *[State.FIRING] * 2, *[State.RECOVERING] * 2, *[State.IDLE] * 2]
-    assert outcome.reason[0].tolist()[1:5] == [Reason.EXCEEDED, Reason.EXCEEDED, Reason.HELD, Reason.HELD]
+    expected = [Reason.CALM, *[Reason.EXCEEDED] * 2, *[Reason.HELD] * 2, Reason.ENDED, Reason.CALM]
+    assert outcome.reason[0].tolist() == expected
     assert outcome.since[0].tolist() == [-1, *[2 * STEP] * 4, -1, -1]
 
 
@@ -108,6 +109,21 @@ def test_unscored_columns_say_so() -> None:
     assert outcome.reason[0].tolist() == [Reason.NOT_SCORED, Reason.CALM]
 
 
+def test_an_alarm_that_no_score_keeps_ends_without_one() -> None:
+    outcome = play([1.5, *[NAN] * 3], Policy(hold=HOUR, rearm=HOUR))
+    assert outcome.reason[0].tolist() == [Reason.EXCEEDED, Reason.HELD, Reason.ENDED, Reason.NOT_SCORED]
+
+
+def test_an_alarm_ends_by_name_also_where_another_is_pending() -> None:
+    outcome = play([1.5, 1.5, 0.2, 0.2], Policy(confirm=(2, 3), hold=0))
+    assert outcome.reason[0].tolist()[1:] == [Reason.EXCEEDED, Reason.ENDED, Reason.UNCONFIRMED]
+
+
+def test_what_held_a_score_back_is_told_where_an_alarm_ends() -> None:
+    outcome = play([2.0, 2.0, 2.0], Policy(hold=HOUR), suppressed=np.array([False, True, True]))
+    assert outcome.reason[0].tolist() == [Reason.EXCEEDED, Reason.HELD, Reason.SUPPRESSED]
+
+
 SERIES = st.lists(st.one_of(st.floats(0, 3), st.just(NAN)), min_size=1, max_size=40)
 POLICIES = st.builds(
     Policy,
@@ -137,6 +153,7 @@ def test_column_by_column_is_all_at_once(score: list[float], policy: Policy) -> 
         assert outcome.flag[0, 0] == together.flag[0, i]
         assert outcome.detection[0, 0] == together.detection[0, i]
         assert outcome.state[0, 0] == together.state[0, i]
+        assert outcome.reason[0, 0] == together.reason[0, i]
 
 
 def test_no_columns_change_nothing() -> None:

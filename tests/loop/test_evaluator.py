@@ -433,6 +433,21 @@ def test_each_series_is_scored_by_one_shard_as_it_would_be_by_all_in_one() -> No
     assert dict(parts) == whole
 
 
+def test_an_anomaly_is_logged_once_when_it_is_over() -> None:
+    samples = {host("a"): noise(1, end=NOW + 30 * STEP)}
+    samples[host("a")][NOW + STEP] = 9.0
+    bench = warm(samples, alarm=Alarm(hold=STEP))
+    flags, over = [], []
+    for step in range(1, 31):
+        with capture_logs() as logs:
+            flags.append(gauge(bench.evaluate(NOW + step * STEP), "anomaly_flag")["a"])
+        over.append([line["instance"] for line in logs if line["event"] == "the anomaly is over"])
+    ended = flags.index(0)
+    assert flags == [1] * ended + [0] * (30 - ended)
+    assert over == [["a"] if step == ended else [] for step in range(30)]
+    assert ended > 0
+
+
 def test_changes_that_are_taken_for_normal_are_counted_and_logged() -> None:
     bench = warm({host(f"h{i}"): noise(i) for i in range(22)})
     frame = bench.evaluator._history.frame
