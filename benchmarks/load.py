@@ -20,7 +20,7 @@ import numpy as np
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.footprint import STEP, week
+from benchmarks.footprint import AHEAD, STEP, week
 from tests.real.processes import wait_until
 from tests.real.servers import PrometheusServer, Sample, openmetrics
 from tests.real.sidecar import SidecarProcess
@@ -145,7 +145,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory, now = Path(name), int(time.time()) // STEP * STEP
         history = openmetrics(
-            cpu=week(chosen.series, now + 3600), steady=steady(chosen.series, now, 900 + chosen.seconds)
+            cpu=week(chosen.series, now, 2 * AHEAD), steady=steady(chosen.series, now, 900 + chosen.seconds)
         )
         prometheus = PrometheusServer(directory / "prometheus", history)
         try:
