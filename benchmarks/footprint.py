@@ -24,9 +24,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from tests.real.processes import wait_until
 from tests.real.servers import PrometheusServer, Sample, openmetrics
 from tests.real.sidecar import SidecarProcess
 
+T = TypeVar("T")
 STEP, WEEK = 300, 7 * 86_400
 AHEAD = 3_600
 """Seconds of samples in the future, per run: the import of ten thousand series takes minutes, and so does a start."""
@@ -151,10 +153,10 @@ class Figures:
     bands: float
     cores: float
 
-    @classmethod
-    def median(cls, runs: "list[Figures]") -> "Figures":
-        """Of each."""
-        return cls(*map(statistics.median, zip(*map(astuple, runs), strict=True)))
+
+def medians(runs: Sequence[T]) -> T:
+    """A record of some, all of whose fields are numbers: the median of each field."""
+    return type(runs[0])(*map(statistics.median, zip(*map(astuple, runs), strict=True)))  # type: ignore[arg-type]
 
 
 HEAD = (
@@ -181,7 +183,7 @@ def measure(series: int, scope: str, seconds: int, runs: int, directory: Path) -
     config = CONFIG.format(url=prometheus.url, scope=scope)
     try:
         prometheus.start()
-        return Figures.median([one_run(series, config, seconds, directory / f"{run}") for run in range(runs)])
+        return medians([one_run(series, config, seconds, directory / f"{run}") for run in range(runs)])
     finally:
         prometheus.kill()
 
