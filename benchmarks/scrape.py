@@ -1,23 +1,34 @@
 """CPU time of `/metrics` with 10,000 series x 6 gauges, beside prometheus_client's `generate_latest` on the same.
 
-    python benchmarks/scrape.py [--series=10000] [--runs=7]
+    python -m benchmarks.scrape [--series=10000] [--runs=7]
 
 Prints medians in milliseconds of CPU time, and how many times as long `generate_latest` takes. `scrape` is what each
 scrape costs, with the sidecar's own metrics for five queries but without the socket; `over HTTP` is all that the
-process spends on a request, uvicorn and socket included; `render` is paid once per evaluation.
+process spends on a request, uvicorn and socket included; `render` is paid once per evaluation. Most evaluations have no
+new step, and only the bands of the series whose turn it is are new.
+
+It is made sure that the texts say the same: prometheus_client's parsers of both formats, and promtool, which
+`PROMTOOL_BIN` names or which is on the `PATH`, must read the same samples from ours as from `generate_latest`'s.
 """
 
 import argparse
 import gzip
+import re
+import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from http.client import HTTPConnection
+from pathlib import Path
 from statistics import median
 
 import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.parser import text_string_to_metric_families as text_families
 from prometheus_client.registry import Collector
 
 from sidecar.export.board import Board
@@ -30,11 +41,15 @@ from sidecar.prometheus.frame import LabelSet
 from sidecar.web.app import create_app
 from sidecar.web.backend import Backend
 from sidecar.web.server import HttpServer
+from tests.real.binaries import binary
 
 SEED = 20
 AT = 1_700_000_000.0
 QUERY = "container_cpu"
 SIX_GAUGES = list(GAUGES)[:6]
+
+Reading = list[tuple[str, list[tuple[str, str]], float]]
+"""Name, labels and value of every sample of the six gauges, in order."""
 
 
 class Samples(Collector):
@@ -69,6 +84,14 @@ def result_of(labels: tuple[LabelSet, ...], rng: np.random.Generator) -> QueryRe
     gauges = {gauge: rng.random(len(labels)) for gauge in SIX_GAUGES}
     gauges["anomaly_flag"] = np.round(gauges["anomaly_flag"])
     return QueryResult(QUERY, AT, int(AT), SeriesTable(labels, gauges), {State.OK: len(labels)}, {})
+
+
+def with_new_bands(result: QueryResult, rng: np.random.Generator) -> QueryResult:
+    """The same but for the bands of every 20th series: those have their turn in an evaluation every 30 seconds."""
+    gauges = {gauge: values.copy() for gauge, values in result.series.gauges.items()}
+    for gauge in ("anomaly_lower", "anomaly_upper"):
+        gauges[gauge][::20] = rng.random(len(gauges[gauge][::20]))
+    return replace(result, series=SeriesTable(result.series.labels, gauges))
 
 
 def exposition_of(board: Board) -> Exposition:
@@ -134,6 +157,10 @@ def main() -> None:
         board.publish(result_of(labels, rng))
         return cpu_milliseconds(lambda: current.render(Format.OPENMETRICS, compress=compress))
 
+    def rendered_bands(*, compress: bool) -> float:
+        board.publish(with_new_bands(board.snapshot.results[QUERY], rng))
+        return cpu_milliseconds(lambda: exposition.render(Format.OPENMETRICS, compress=compress))
+
     def rendered_unchanged() -> float:
         board.publish(replace(board.snapshot.results[QUERY], at=AT))
         return cpu_milliseconds(lambda: exposition.render(Format.OPENMETRICS, compress=True))
@@ -146,14 +173,19 @@ def main() -> None:
         "render, new labels": median(rendered(exposition_of(board), compress=False) for _ in runs),
         "render, known labels": median(rendered(exposition, compress=False) for _ in runs),
         "render, known labels, gzip": median(rendered(exposition, compress=True) for _ in runs),
+        "render, new bands": median(rendered_bands(compress=False) for _ in runs),
+        "render, new bands, gzip": median(rendered_bands(compress=True) for _ in runs),
         "render, nothing new, gzip": median(rendered_unchanged() for _ in runs),
         "scrape": median(scraped(compress=False) for _ in runs),
         "scrape, gzip": median(scraped(compress=True) for _ in runs),
         "scrape over HTTP": over_http(exposition, board, "identity", arguments.runs),
         "scrape over HTTP, gzip": over_http(exposition, board, "gzip", arguments.runs),
     }
+    registry = CollectorRegistry()
+    registry.register(Samples(board.snapshot.results[QUERY].series))
     print(f"{arguments.series} series x {len(SIX_GAUGES)} gauges: {sizes(exposition)}")
-    print("\n".join(compared(figures, board)))
+    print("\n".join(agreement(exposition, registry)))
+    print("\n".join(compared(figures, registry)))
 
 
 def sizes(exposition: Exposition) -> str:
@@ -162,10 +194,61 @@ def sizes(exposition: Exposition) -> str:
     return f"{plain / 1e6:.1f} MB, {zipped / 1e6:.1f} MB with gzip"
 
 
-def compared(figures: dict[str, float], board: Board) -> Iterator[str]:
+def agreement(exposition: Exposition, registry: CollectorRegistry) -> Iterator[str]:
+    """A line per reader of the texts: each must read the same from ours as from `generate_latest`'s."""
+    plain = b"".join(exposition.render(Format.TEXT, compress=False)).decode()
+    modern = gzip.decompress(b"".join(exposition.render(Format.OPENMETRICS, compress=True))).decode()
+    theirs = generate_latest(registry).decode()
+    their_modern = openmetrics.generate_latest(registry).decode()  # type: ignore[no-untyped-call]
+    readers: tuple[tuple[str, Callable[[str], Reading], str, str], ...] = (
+        ("prometheus_client, text", read_text, plain, theirs),
+        ("prometheus_client, OpenMetrics, gzip", read_openmetrics, modern, their_modern),
+        ("promtool, OpenMetrics", read_by_promtool, modern, their_modern),
+    )
+    for reader, reading, one, other in readers:
+        found = reading(one)
+        if not found or found != reading(other):
+            raise SystemExit(f"{reader}: the samples differ")
+        yield f"{reader}: {len(found)} samples, equal"
+
+
+def read_text(text: str) -> Reading:
+    return reading_of(text_families(text))
+
+
+def read_openmetrics(text: str) -> Reading:
+    return reading_of(openmetrics_families(text))  # type: ignore[no-untyped-call]
+
+
+def reading_of(families: Iterable[Metric]) -> Reading:
+    """What a parser has found."""
+    samples = (sample for family in families for sample in family.samples if sample.name in SIX_GAUGES)
+    return sorted((sample.name, sorted(sample.labels.items()), sample.value) for sample in samples)
+
+
+def read_by_promtool(text: str) -> Reading:
+    """What Prometheus' storage holds of an OpenMetrics text, whose samples get a time for that."""
+    promtool = binary("PROMTOOL_BIN")
+    lines = (line if line.startswith("#") else f"{line} {AT:.0f}" for line in text.splitlines())
+    with tempfile.TemporaryDirectory() as directory:
+        source, data = Path(directory) / "text", Path(directory) / "data"
+        source.write_text("\n".join([*lines, ""]))
+        create = [promtool, "tsdb", "create-blocks-from", "openmetrics", str(source), str(data)]
+        subprocess.run(create, check=True, stdout=subprocess.DEVNULL)
+        (data / "wal").mkdir()  # promtool 2 dumps nothing without one
+        dump = subprocess.run([promtool, "tsdb", "dump", str(data)], check=True, capture_output=True, text=True)
+    return sorted(sample for sample in map(dumped, dump.stdout.splitlines()) if sample[0] in SIX_GAUGES)
+
+
+def dumped(line: str) -> tuple[str, list[tuple[str, str]], float]:
+    """The sample of a line: labels in braces, value, milliseconds."""
+    labels, value, _ = line.rsplit(" ", 2)
+    found: dict[str, str] = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+    return found.pop("__name__"), sorted(found.items()), float(value)
+
+
+def compared(figures: dict[str, float], registry: CollectorRegistry) -> Iterator[str]:
     """A line per figure, in milliseconds, beside what `generate_latest` takes for the same samples."""
-    registry = CollectorRegistry()
-    registry.register(Samples(board.snapshot.results[QUERY].series))
     yardstick = median(cpu_milliseconds(lambda: generate_latest(registry)) for _ in range(3))
     zipped = median(cpu_milliseconds(lambda: gzip.compress(generate_latest(registry))) for _ in range(3))
     for name, milliseconds in figures.items():

@@ -3,6 +3,7 @@
 import copy
 import json
 import resource
+import statistics
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
@@ -16,7 +17,8 @@ from prometheus_client import CollectorRegistry
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.fits import FitJob, run
 from sidecar.detection.models import Models
-from sidecar.detection.watch import Watch
+from sidecar.detection.schedule import GROUPS
+from sidecar.detection.watch import Fitted, Watch
 from sidecar.execution.process import ProcessExecutor
 from sidecar.export.board import Board
 from sidecar.export.telemetry import Telemetry
@@ -77,37 +79,47 @@ class Noise:
 
 
 class OneBundle(Executor):
-    """Fits the first bundle and gives its models to all others; tells how long a series took."""
+    """Fits the first bundle several times, and gives models of it to all others; tells how long a series took."""
 
-    def __init__(self) -> None:
+    def __init__(self, runs: int) -> None:
         self.models: Models | None = None
         self.seconds = float("nan")
+        self._runs = runs
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **keywords: Any) -> Future[Any]:  # noqa: ANN401
         """Answers at once."""
         del fn, keywords
         future: Future[Any] = Future()
-        future.set_result([self._fitted(job) for job in args[0]])
+        jobs: list[FitJob] = args[0]
+        models = self._fitted(jobs) if self.models is None else self.models
+        future.set_result([of_series(models, job) for job in jobs])
         return future
 
-    def _fitted(self, job: FitJob) -> Models:
-        if self.models is None:
+    def _fitted(self, jobs: list[FitJob]) -> Models:
+        found, taken = [], []
+        for _ in range(self._runs):
             begin = children_seconds()
-            [self.models] = ProcessExecutor().submit(run, [job]).result()
-            self.seconds = (children_seconds() - begin) / len(job.labels)
-        models = self.models.take(np.arange(len(job.labels)) % len(self.models))
-        return (
-            models
-            if job.siblings
-            else Models.concatenate([copy.deepcopy(models.take(np.array([i]))) for i in range(len(models))])
-        )
+            found = ProcessExecutor().submit(run, jobs).result()
+            taken.append(children_seconds() - begin)
+        self.seconds = statistics.median(taken) / sum(len(job.labels) for job in jobs)
+        self.models = found[0]
+        return found[0]
+
+
+def of_series(models: Models, job: FitJob) -> Models:
+    """Copies of models for the series of a job."""
+    found = models.take(np.arange(len(job.labels)) % len(models))
+    if job.siblings:
+        return found
+    return Models.concatenate([copy.deepcopy(found.take(np.array([row]))) for row in range(len(found))])
 
 
 class Warm:
     """A query all of whose series are scored, and whose evaluations are timed."""
 
-    def __init__(self, series: int, scope: str, siblings: int) -> None:
-        self.source, self.executor, self.board = Noise(series, siblings), OneBundle(), Board()
+    def __init__(self, series: int, scope: str, siblings: int, runs: int) -> None:
+        self.source, self.executor, self.board = Noise(series, siblings), OneBundle(runs), Board()
+        self.newest = NOW
         self.board.configure(["cpu"], staleness=300)
         around = Surroundings(self.source, self.executor, self.board, Telemetry(CollectorRegistry(), "benchmark"))
         self.evaluator = Evaluator(query(scope), 0, "UTC", around)
@@ -126,21 +138,33 @@ class Warm:
         """The history up to a step that was evaluated."""
         return self.evaluator._history.advance(at).frame  # noqa: SLF001 as above
 
-    def evaluations(self, runs: int) -> tuple[list[float], list[float]]:
-        """CPU seconds of evaluations of one new step each, and those in which bands were sought."""
+    def renew(self) -> None:
+        """Has a 24th of the series, siblings together, change to new models at the next step, as at most slots."""
+        series, schedule = self.watch.series, self.watch.schedule
+        rows = np.argsort(series.groups, kind="stable")[: -(-len(self.watch.labels) // GROUPS)]
+        instant = self.newest + STEP - schedule.lead
+        labels = tuple(self.watch.labels[row] for row in rows)
+        self.watch.fresh.append(Fitted(labels, instant, series.models.take(rows)))
+
+    def evaluations(self, runs: int, before: Callable[[], object] = lambda: None) -> tuple[list[float], list[float]]:
+        """CPU seconds of evaluations of one new step each, and those in which bands were sought.
+
+        `before` is called ahead of each.
+        """
         whole, bands, bound = [], [], self.watch.bound
 
         def timed(frame: Frame, rows: NDArray[np.intp]) -> None:
             bands.append(cpu_seconds(lambda: bound(frame, rows)))
 
         self.watch.bound = timed  # type: ignore[method-assign]
-        for i in range(1, runs + 1):
-            at = NOW + i * STEP
-            self.source.encode(at)
+        for _ in range(runs):
+            before()
+            self.newest += STEP
+            self.source.encode(self.newest)
             self.watch.series.asked[:] = NOW * 2  # no fit within the measurement
-            whole.append(cpu_seconds(partial(self.evaluator.evaluate, at)))
+            whole.append(cpu_seconds(partial(self.evaluator.evaluate, self.newest)))
         self.watch.bound = bound  # type: ignore[method-assign]
-        if self.board.snapshot.results["cpu"].sample_time != NOW + runs * STEP:
+        if self.board.snapshot.results["cpu"].sample_time != self.newest:
             raise SystemExit("the newest step is not scored")
         self.source.bodies.clear()
         return whole, bands

@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.real.processes import Server, free_port
+from tests.real.processes import Server, free_port, wait_until
 
 
 class SidecarProcess(Server):
@@ -63,6 +63,16 @@ class SidecarProcess(Server):
         [value] = self.samples("process_resident_memory_bytes").values()
         return int(value)
 
+    def steps(self) -> dict[str, float | None]:
+        """The newest step that was scored, by query."""
+        answer = requests.get(f"{self.url}/api/v1/queries", timeout=10).json()
+        return {query["name"]: query["sample_time"] for query in answer["queries"]}
+
+    def verdicts(self) -> dict[tuple[str, str], float]:
+        """Scores and flags, by their metric and as in `samples`."""
+        gauges = ("anomaly_score", "anomaly_flag")
+        return {(gauge, name): value for gauge in gauges for name, value in self.samples(gauge).items()}
+
     def samples(self, name: str) -> dict[str, float]:
         """The samples of a metric by the value of their `instance`, or of their last label."""
         families = text_string_to_metric_families(requests.get(f"{self.url}/metrics", timeout=10).text)
@@ -72,3 +82,16 @@ class SidecarProcess(Server):
             for sample in family.samples
             if sample.name == name
         }
+
+
+def at_the_same_step(*sidecars: SidecarProcess) -> list[dict[tuple[str, str], float]]:
+    """The verdicts of each, read while all of them show the same step."""
+    found: list[dict[tuple[str, str], float]] = []
+
+    def read() -> bool:
+        step = sidecars[0].steps()
+        found[:] = [one.verdicts() for one in sidecars]
+        return all(one.steps() == step for one in sidecars)
+
+    wait_until(read, "all to show the same step")
+    return found
