@@ -67,12 +67,10 @@ def sigmoid(position: Floats) -> Floats:
     return np.where(position > 3, -1.0, 2 / (1 + np.exp(5 * near)) - 1)  # noqa: PLR2004 - three window widths
 
 
-def labelled(
-    series: Series, detection: Floats, spans: Sequence[tuple[int, int]], flag: Flags | None = None
-) -> Labelled:
+def labelled(series: Series, detection: Floats, flag: Flags, spans: Sequence[tuple[int, int]]) -> Labelled:
     """The rows' worth, given the windows as (first, last) unix times; nothing counts on probation.
 
-    `flag` says where an alert is on at the default threshold, and does not start; without it none is ever on.
+    `flag` says where an alert is on at the default threshold, and does not start.
     """
     rows = len(detection)
     window, worth = np.full(rows, OUTSIDE), np.full(rows, -1.0)
@@ -84,7 +82,7 @@ def labelled(
         worth[a : b + 1] = sigmoid((inside - (b - a + 1)) / (b - a + 1)) / sigmoid(np.array(-1.0))
         worth[b + 1 :] = sigmoid(np.arange(1, rows - b) / (b - a))
     counted = np.arange(rows) >= min(int(PROBATION_SHARE * rows), PROBATION_ROWS)
-    starts = counted & alarm_starts(detection, np.zeros(rows, dtype=np.bool_) if flag is None else flag)
+    starts = counted & alarm_starts(detection, flag)
     return Labelled(np.where(counted, detection, 0.0), starts, np.where(counted, window, OUTSIDE), worth, len(spans))
 
 

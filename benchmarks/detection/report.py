@@ -49,7 +49,7 @@ def series_of(corpus: Corpus) -> list[Series]:
 def nab_figures(corpus: Corpus, pairs: Sequence[tuple[Series, Answers]]) -> list[str]:
     """The three profiles at the best threshold, standard at threshold 1, and the CPU-like files alone."""
     windows = nab.read_windows(corpus.nab or corpus.directory)
-    files = {s.name: nab.labelled(s, a.detection, windows[s.name]) for s, a in pairs if s.name in windows}
+    files = {s.name: nab.labelled(s, a.detection, a.flag, windows[s.name]) for s, a in pairs if s.name in windows}
     cpu = [file for name, file in files.items() if name.startswith(CPU_FILES)]
     scores = nab.scores(files.values())
     figures = [score.best for score in scores.values()]

@@ -27,7 +27,7 @@ def file(detections: dict[int, float], windows: tuple[tuple[int, int], ...] = (W
     for row, threshold in detections.items():
         detection[row] = threshold
     series = Series("x.csv", np.arange(ROWS), np.zeros(ROWS), np.full(ROWS, ""))
-    return labelled(series, detection, windows)
+    return labelled(series, detection, np.zeros(len(detection), dtype=bool), windows)
 
 
 def standard(*files: Labelled) -> tuple[float, float, float]:
@@ -52,8 +52,8 @@ def test_an_alarm_that_is_on_is_counted_once_at_the_default_threshold() -> None:
     detection, flag = np.zeros(ROWS), np.zeros(ROWS, dtype=bool)
     detection[49:54], flag[50:53] = [0.5, 2, 0, 3, 0], True
     series = Series("x.csv", np.arange(ROWS), np.zeros(ROWS), np.full(ROWS, ""))
-    assert np.flatnonzero(labelled(series, detection, [WINDOW], flag).starts).tolist() == [50]
-    given = standard(labelled(series, detection, [WINDOW], flag))[2]
+    assert np.flatnonzero(labelled(series, detection, flag, [WINDOW]).starts).tolist() == [50]
+    given = standard(labelled(series, detection, flag, [WINDOW]))[2]
     assert given == standard(file({50: 2.0}))[2] > standard(file({50: 2.0, 52: 3.0}))[2]
 
 
@@ -125,7 +125,14 @@ def test_files_share_one_threshold() -> None:
 def test_a_repeated_time_means_its_first_row() -> None:
     seconds = np.array([0, 1, 2, 2, 3, 4])
     series = Series("x.csv", seconds, np.zeros(6), np.full(6, ""))
-    assert labelled(series, np.zeros(6), [(2, 3)]).window.tolist() == [OUTSIDE, OUTSIDE, 0, 0, 0, OUTSIDE]
+    assert labelled(series, np.zeros(6), np.zeros(6, dtype=bool), [(2, 3)]).window.tolist() == [
+        OUTSIDE,
+        OUTSIDE,
+        0,
+        0,
+        0,
+        OUTSIDE,
+    ]
 
 
 def test_the_sigmoid_is_flat_three_widths_behind() -> None:

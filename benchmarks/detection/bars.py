@@ -1,0 +1,192 @@
+"""Other bars tried on the tapes of a corpus: what the detector would have said with them, without fitting anew.
+
+An approximation of a replay in one respect: an alarm is carried on, and not replayed, when a model comes into use.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.detection.series import Answers, Flags, Floats, Series
+from benchmarks.detection.tape import Fit, Halves, Tape
+from sidecar.backtest.answer import DEFAULTS, fitted_to, places
+from sidecar.backtest.grid import Grid
+from sidecar.detection import habit
+from sidecar.detection.alarm import NEVER, Alarms, Heights, Policy, step
+from sidecar.detection.arrays import Ints, Times
+from sidecar.detection.combination import PARTS, Grounds, budget_decades, nearness, test_decades
+from sidecar.detection.detector import on_scale
+from sidecar.detection.lesson import later
+from sidecar.detection.rows import Rows
+from sidecar.detection.settings import Settings
+from sidecar.loop.terms import policy_of
+
+LOW = 0.6
+"""Scores below which no alarm of interest begins or goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is chosen.
+
+    Attributes:
+        factors: (P,) of each part, by what its bar is multiplied.
+        habitual: the share of the decades beyond the budget that raises bars.
+        recurrence: whether what comes again and again raises them.
+    """
+
+    factors: Floats
+    habitual: float = habit.HABITUAL
+    recurrence: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A tape with the answers of the parts; P of them.
+
+    Attributes:
+        series, grid, settings: as of the tape.
+        bars: (P,) of the parts at that step.
+        past: of each fit, (P, N) how near the bar each part came in the past.
+        every: of each fit, seconds from one column of its past to the next.
+        times: (n,) of the columns.
+        fit: (n,) their fits.
+        answers: (P, n) how near each part comes.
+    """
+
+    series: Series
+    grid: Grid
+    settings: Settings
+    bars: Floats
+    past: list[Halves]
+    every: list[float]
+    times: Times
+    fit: Ints
+    answers: Halves
+
+    @classmethod
+    def of(cls, tape: Tape) -> "Asked":
+        """The answers of the parts that the product has."""
+        settings = tape.settings
+        answers = np.full((len(PARTS), len(tape.times)), np.nan, np.float16)
+        for number, fit in enumerate(tape.fits):
+            mine = tape.fit == number
+            answers[:, mine] = by_parts(tape.rarity[:, mine], fit, settings)
+        past = [by_parts(fit.past, fit, settings) for fit in tape.fits]
+        every = [fit.every for fit in tape.fits]
+        return cls(tape.series, tape.grid, settings, bars_of(settings), past, every, tape.times, tape.fit, answers)
+
+    def score(self, choice: Choice) -> Floats:
+        """The scores (n,) with other bars."""
+        raised = [self._raised(past, every, choice) for past, every in zip(self.past, self.every, strict=True)]
+        more, times, usual = np.array(raised).T[:, self.fit]
+        bars = self.bars[:, None]
+        ratio = (self.answers * bars / ((bars * choice.factors[:, None] + more) * times)).max(axis=0)
+        score = on_scale(ratio[None].T, usual)[:, 0]
+        return np.where(self.fit < 0, np.nan, score)
+
+    def _raised(self, past: Halves, every: float, choice: Choice) -> tuple[float, float, float]:
+        """Habit, recurrence and the usual score of a fit."""
+        known = past.astype(np.float32)
+        plain = (known / choice.factors[:, None].astype(np.float32)).max(axis=0)[None]
+        apart = np.array([every])
+        share = choice.habitual / habit.HABITUAL
+        more = min(share * float(habit.habit_of(plain, apart, self.settings)[0]), habit.MOST_HABIT)
+        times = float(habit.recurrence_of(plain, apart)[0]) if choice.recurrence else 1.0
+        own = self.bars / ((self.bars * choice.factors + more) * times)
+        usual = later((known * own[:, None].astype(np.float32)).max(axis=0))
+        return more, times, float(np.nan_to_num(np.nanmedian(usual))) if len(usual) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alarmed(Rows):
+    """What alarms did in the columns that were looked at; (S, m) each.
+
+    Attributes:
+        times: ascending, unix seconds.
+        since: when the alarm that is on began, NEVER where none is.
+        active: when it was last at the exit threshold.
+        detection: the highest threshold at which an alarm starts.
+    """
+
+    times: Times
+    since: Times
+    active: Times
+    detection: Floats
+
+
+def by_parts(rarity: Halves, fit: Fit, settings: Settings) -> Halves:
+    """How near its bar each part comes (P, n), by rarities (F, n)."""
+    grounds = Grounds(fit.known[None], np.array([fit.rows]), np.zeros(1), np.ones(1))
+    asked = [
+        nearness(part, rarity[None].astype(np.float64), grounds, settings)[0]
+        if settings.bucket > 1 or not part.short
+        else np.where(np.isnan(rarity[0]), np.nan, 0.0)
+        for part in PARTS.values()
+    ]
+    return np.asarray(np.minimum(asked, 6e4), dtype=np.float16)
+
+
+def bars_of(settings: Settings) -> Floats:
+    """The bars (P,) of the parts."""
+    every = [settings.step * (1 if part.single else settings.bucket) for part in PARTS.values()]
+    return np.array(
+        [
+            part.bar * (1 + part.per_decade * test_decades(apart)) + budget_decades(settings)
+            for part, apart in zip(PARTS.values(), every, strict=True)
+        ]
+    )
+
+
+def answers_of(corpus: Sequence[Asked], choice: Choice) -> list[Answers]:
+    """The answers to the rows of all series of a corpus."""
+    holds = [policy_of(fitted_to(DEFAULTS, asked.settings.step)) for asked in corpus]
+    found: dict[int, Answers] = {}
+    for policy in dict.fromkeys(holds):
+        rows = [row for row, own in enumerate(holds) if own == policy]
+        found |= dict(zip(rows, answered([corpus[row] for row in rows], choice, policy), strict=True))
+    return [found[row] for row in range(len(corpus))]
+
+
+def answered(corpus: Sequence[Asked], choice: Choice, policy: Policy) -> list[Answers]:
+    """The answers where all have one policy: only columns with a high score are looked at, and one before them all."""
+    scores = [asked.score(choice) for asked in corpus]
+    high = [np.flatnonzero(np.nan_to_num(score) >= LOW) for score in scores]
+    shape = (len(corpus), 1 + max(map(len, high)))
+    now, times = np.full(shape, np.nan), np.zeros(shape, np.int64)
+    for row, (asked, score, where) in enumerate(zip(corpus, scores, high, strict=True)):
+        now[row, 1 : 1 + len(where)], times[row, 1 : 1 + len(where)] = score[where], asked.times[where]
+        times[row, 1 + len(where) :] = asked.times[-1] + 1
+    alarms = advanced(now, times, policy)
+    return [
+        on_rows(asked, score, alarms.take(slice(row, row + 1)), policy)
+        for row, (asked, score) in enumerate(zip(corpus, scores, strict=True))
+    ]
+
+
+def advanced(now: Floats, times: Times, policy: Policy) -> Alarmed:
+    """What the alarms do over scores (S, m) at `times` (S, m)."""
+    alarms = Alarms.idle(len(now), policy)
+    heights = Heights.of(now, np.zeros(now.shape, np.int8), alarms.recent)
+    since, active, detection = np.full(now.shape, NEVER), np.full(now.shape, NEVER), np.zeros(now.shape)
+    for column in range(now.shape[1]):
+        alarms, detection[:, column], _ = step(alarms, heights, column, times[:, column], policy)  # type: ignore[arg-type]
+        since[:, column], active[:, column] = alarms.since, alarms.active
+    return Alarmed(times, since, active, detection)
+
+
+def on_rows(asked: Asked, score: Floats, alarms: Alarmed, policy: Policy) -> Answers:
+    """What is said of the rows of a file, with the columns that were looked at."""
+    visited, since, active, detection = (part[0] for part in alarms.parts())
+    newest = np.searchsorted(visited, asked.times, side="right") - 1
+    on = (since[newest] != NEVER) & (asked.times - active[newest] <= policy.hold)
+    onset = np.where(visited[newest] == asked.times, detection[newest], 0.0)
+    own = places(asked.times, asked.grid.times)
+    latest = places(asked.times, np.maximum.accumulate(asked.grid.times))
+    scored: Flags = (own >= 0) & ~np.isnan(score[own])
+    return Answers(
+        np.where(scored, score[own], np.nan),
+        scored & on[latest],
+        np.where(scored & asked.grid.leading, onset[own], 0.0),
+    )
