@@ -74,9 +74,8 @@ def labelled(series: Series, detection: Floats, flag: Flags, spans: Sequence[tup
     """
     rows = len(detection)
     window, worth = np.full(rows, OUTSIDE), np.full(rows, -1.0)
-    first = {int(at): row for row, at in reversed(list(enumerate(series.seconds)))}
-    for number, (begin, end) in enumerate(spans):
-        a, b = first[begin], first[end]
+    for number, span in enumerate(spans):
+        a, b = (int(np.argmax(series.seconds == at)) for at in span)
         window[a : b + 1] = number
         inside = np.arange(b - a + 1)
         worth[a : b + 1] = sigmoid((inside - (b - a + 1)) / (b - a + 1)) / sigmoid(np.array(-1.0))

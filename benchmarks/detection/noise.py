@@ -3,8 +3,8 @@
 usage: python -m benchmarks.detection.noise [--seed=N]
 
 Every series is noise of one kind around one level, without season, incident or trend: what the alarm budget, one alarm
-in 30 days, is about. A model is fitted once on a whole window, and judges what comes next. Of each kind and step 90 days or
-more are judged, of all series together: one alarm is at most 0.3 in 30 days.
+in 30 days, is about. A model is fitted once on a whole window, and judges what comes next. Of each kind and step at
+least 90 days of all series together are judged: one alarm is at most 0.3 in 30 days.
 """
 
 import argparse
