@@ -11,9 +11,10 @@ ALARM = Policy()
 HABITUAL, MOST_HABIT = 0.4, 0.25
 """The share of the decades beyond the budget that is laid to the series, and not to incidents in its past; and the most
 decades, so that no past silences a series."""
-SPANS, SPAN = 4, 4 * DAY
+SPANS, OFTEN, SPAN = 5, 4, 4 * DAY
 MOST_RECURRENCE = 2.0
-"""What comes in each of so many spans of so many seconds is no news; and how many times higher it may make bars."""
+"""What comes in four of the last five spans of so many seconds is no news; and how many times higher it may make bars.
+"""
 
 
 def habit_of(past: Floats, every: Floats, settings: Settings) -> Floats:
@@ -30,14 +31,16 @@ def habit_of(past: Floats, every: Floats, settings: Settings) -> Floats:
 
 
 def recurrence_of(past: Floats, every: Floats) -> Floats:
-    """How many times higher (S,) bars are to be that a past came over in each of the last spans: so that one is not.
+    """How many times higher (S,) bars are to be that a past came over in most of the last spans: so that one more is not.
 
     `past` (S, n) and `every` (S,) are those of `habit_of`. A shorter past raises none.
     """
     span = np.arange(past.shape[1])[::-1] * every[:, None] // SPAN
     known = np.nan_to_num(past)
-    highest = [np.where(span == number, known, 0.0).max(axis=1, initial=0.0) for number in range(SPANS)]
-    return np.asarray(np.clip(np.minimum.reduce(highest), 1.0, MOST_RECURRENCE))
+    highest = np.sort(
+        [np.where(span == number, known, 0.0).max(axis=1, initial=0.0) for number in range(SPANS)], axis=0
+    )
+    return np.asarray(np.clip(highest[SPANS - OFTEN], 1.0, MOST_RECURRENCE))
 
 
 def before(values: Floats | Ints) -> Floats:

@@ -50,16 +50,17 @@ def test_columns_without_a_sample_are_no_past() -> None:
 SPAN = 4 * DAY // 300
 
 
-def recurring(*alarms: int, columns: int = 5_000, every: float = 300.0) -> float:
+def recurring(*alarms: int, columns: int = 6_000, every: float = 300.0) -> float:
     """The recurrence of a past that is over the threshold at these places, counted from its last column."""
     return float(recurrence_of(past(*(columns - 1 - at for at in alarms), columns=columns), np.array([every]))[0])
 
 
-def test_what_came_in_each_of_the_last_spans_raises_bars_by_what_it_was() -> None:
+def test_what_came_in_four_of_the_last_five_spans_raises_bars_by_what_it_was() -> None:
     assert recurring(0, SPAN, 2 * SPAN, 4 * SPAN - 1) == pytest.approx(1.5)
     assert recurring(SPAN - 1, 2 * SPAN - 1, 2 * SPAN, 3 * SPAN, 4 * SPAN) == pytest.approx(1.5)
-    assert recurring(0, SPAN // 2, SPAN, 2 * SPAN) == 1  # not in the fourth
-    assert recurring(0, SPAN // 2, SPAN, 2 * SPAN, 4 * SPAN) == 1  # but in the fifth
+    assert recurring(0, SPAN, 2 * SPAN, 4 * SPAN) == pytest.approx(1.5)  # not in the fourth
+    assert recurring(0, SPAN // 2, SPAN, 2 * SPAN) == 1  # in three
+    assert recurring(0, SPAN, 2 * SPAN, 5 * SPAN) == 1  # the fourth time before the last five
     assert recurring(*range(0, 2 * SPAN, 10), columns=2 * SPAN) == 1
 
 
@@ -68,10 +69,12 @@ def test_recurrence_goes_by_time_and_not_by_columns() -> None:
     assert recurring(0, 48, 96, 144, columns=200, every=3_600.0) == 1
 
 
-def test_the_span_in_which_least_came_decides_and_no_past_silences_a_series() -> None:
+def test_the_span_in_which_fourth_most_came_decides_and_no_past_silences_a_series() -> None:
     found = past(*range(0, 5_000, 100))
     found[0, found[0] > 1] = 9.0
     assert recurrence_of(found, np.array([300.0]))[0] == 2
-    found[0, -SPAN:] = np.where(found[0, -SPAN:] > 1, 1.2, np.nan)
+    found[0, -SPAN:] = np.where(found[0, -SPAN:] > 1, 1.1, np.nan)
+    assert recurrence_of(found, np.array([300.0]))[0] == 2
+    found[0, -2 * SPAN : -SPAN] = np.where(found[0, -2 * SPAN : -SPAN] > 1, 1.2, np.nan)
     assert recurrence_of(found, np.array([300.0]))[0] == pytest.approx(1.2)
     assert recurrence_of(found[:, :0], np.array([300.0]))[0] == 1
