@@ -31,7 +31,7 @@ def habit_of(past: Floats, every: Floats, settings: Settings) -> Floats:
 
 
 def recurrence_of(past: Floats, every: Floats) -> Floats:
-    """How many times higher (S,) bars are to be that a past came over in most of the last spans: so that one more is not.
+    """How many times higher (S,) bars are that a past came over in most of the last spans, so that it would not now.
 
     `past` (S, n) and `every` (S,) are those of `habit_of`. A shorter past raises none.
     """
