@@ -91,12 +91,16 @@ class Asked:
         known = past.astype(np.float32)
         plain = (known / choice.factors[:, None].astype(np.float32)).max(axis=0)[None]
         apart = np.array([every])
-        share = choice.habitual / habit.HABITUAL
-        more = min(share * float(habit.habit_of(plain, apart, self.settings)[0]), habit.MOST_HABIT)
+        more = self._habit(plain, apart, choice.habitual / habit.HABITUAL) if choice.habitual else 0.0
         times = float(habit.recurrence_of(plain, apart)[0]) if choice.recurrence else 1.0
         own = self.bars / ((self.bars * choice.factors + more) * times)
         usual = later((known * own[:, None].astype(np.float32)).max(axis=0))
-        return more, times, float(np.nan_to_num(np.nanmedian(usual))) if len(usual) else 0.0
+        usual = usual[~np.isnan(usual)]
+        return more, times, float(np.median(usual)) if len(usual) else 0.0
+
+    def _habit(self, plain: Floats, apart: Floats, share: float) -> float:
+        """The habit of a fit, were it such a share of what the product makes of it."""
+        return min(share * float(habit.habit_of(plain, apart, self.settings)[0]), habit.MOST_HABIT)
 
 
 @dataclass(frozen=True, slots=True)
