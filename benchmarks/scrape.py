@@ -148,10 +148,20 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=7)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(SEED)
-    labels = Exporter(QUERY, {})(source_labels(arguments.series))
     board = Board()
     exposition = exposition_of(board)
+    figures = measured(exposition, board, arguments.series, arguments.runs)
+    registry = CollectorRegistry()
+    registry.register(Samples(board.snapshot.results[QUERY].series))
+    print(f"{arguments.series} series x {len(SIX_GAUGES)} gauges: {sizes(exposition)}")
+    print("\n".join(agreement(exposition, registry)))
+    print("\n".join(compared(figures, registry)))
+
+
+def measured(exposition: Exposition, board: Board, series: int, times: int) -> dict[str, float]:
+    """Milliseconds of CPU that rendering and scrapes take, medians of so many times."""
+    rng = np.random.default_rng(SEED)
+    labels = Exporter(QUERY, {})(source_labels(series))
 
     def rendered(current: Exposition, *, compress: bool) -> float:
         board.publish(result_of(labels, rng))
@@ -168,8 +178,8 @@ def main() -> None:
     def scraped(*, compress: bool) -> float:
         return cpu_milliseconds(lambda: exposition.render(Format.OPENMETRICS, compress=compress))
 
-    runs = range(arguments.runs)
-    figures = {
+    runs = range(times)
+    return {
         "render, new labels": median(rendered(exposition_of(board), compress=False) for _ in runs),
         "render, known labels": median(rendered(exposition, compress=False) for _ in runs),
         "render, known labels, gzip": median(rendered(exposition, compress=True) for _ in runs),
@@ -178,14 +188,9 @@ def main() -> None:
         "render, nothing new, gzip": median(rendered_unchanged() for _ in runs),
         "scrape": median(scraped(compress=False) for _ in runs),
         "scrape, gzip": median(scraped(compress=True) for _ in runs),
-        "scrape over HTTP": over_http(exposition, board, "identity", arguments.runs),
-        "scrape over HTTP, gzip": over_http(exposition, board, "gzip", arguments.runs),
+        "scrape over HTTP": over_http(exposition, board, "identity", times),
+        "scrape over HTTP, gzip": over_http(exposition, board, "gzip", times),
     }
-    registry = CollectorRegistry()
-    registry.register(Samples(board.snapshot.results[QUERY].series))
-    print(f"{arguments.series} series x {len(SIX_GAUGES)} gauges: {sizes(exposition)}")
-    print("\n".join(agreement(exposition, registry)))
-    print("\n".join(compared(figures, registry)))
 
 
 def sizes(exposition: Exposition) -> str:

@@ -8,27 +8,20 @@ A fit thins the training values of a feature to groups, 64 of them, of which a q
 import argparse
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.detection.report import NAB_HEADER, Corpus, Table, nab_figures, series_of
-from benchmarks.detection.series import names, read_answers
+from benchmarks.detection.series import read_answers
 from sidecar.backtest.answer import Answerer
+from sidecar.backtest.files import answer_all, sources
 from sidecar.detection import forest, tables
 
 
 def set_groups(groups: int) -> None:
     """Has the fits of this process take so many groups."""
     tables.GROUPS, tables.KNOTS = groups, groups + 2 * len(forest.OUTER)
-
-
-def answer(corpus: Path, results: Path, name: str) -> None:
-    """Answers a file."""
-    target = results / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(Answerer(band=False).answer((corpus / name).read_bytes(), name))
 
 
 def figures(nab: Path, groups: int, processes: int) -> Sequence[str]:
@@ -38,7 +31,8 @@ def figures(nab: Path, groups: int, processes: int) -> Sequence[str]:
         TemporaryDirectory() as results,
         ProcessPoolExecutor(processes, get_context("fork"), initializer=set_groups, initargs=(groups,)) as pool,
     ):
-        list(pool.map(partial(answer, corpus.directory, Path(results)), names(corpus.directory)))
+        files = sources(corpus.directory, Path(results))
+        list(answer_all(files, Answerer(band=False), pool, 2 * processes))
         return nab_figures(corpus, [(series, read_answers(Path(results), series)) for series in series_of(corpus)])
 
 

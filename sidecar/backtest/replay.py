@@ -14,7 +14,8 @@ from sidecar.detection.band import band
 from sidecar.detection.missing import filled
 from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.detection.settings import Settings
-from sidecar.detection.watch import Verdicts, Watch, group_of
+from sidecar.detection.watch import Verdicts, Watch
+from sidecar.detection.watched import group_of
 from sidecar.loop.terms import policy_of, schedule_of
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.history import FORGET

@@ -1,7 +1,6 @@
 """The series of one query under watch: which models they have, which are due, what their newest steps mean."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,9 @@ from sidecar.detection.band import band
 from sidecar.detection.detector import score
 from sidecar.detection.fits import FitJob, jobs_of
 from sidecar.detection.models import Models, Scores
-from sidecar.detection.rows import Rows
 from sidecar.detection.schedule import NEVER, Schedule, first_samples
 from sidecar.detection.settings import DAY, Settings
+from sidecar.detection.watched import Watched
 from sidecar.prometheus.frame import Frame, LabelSet
 
 BLOCK_STEPS = 16_384
@@ -77,18 +76,6 @@ class Verdicts:
         return Verdicts(self.times[-1:], self.values[:, -1:], self.scores.columns(newest), self.outcome.columns(newest))
 
 
-def seed_of(labels: LabelSet) -> int:
-    """The seed of a series: a function of its labels, so that every replica and every restart takes the same."""
-    return int.from_bytes(blake2b(repr(labels).encode(), digest_size=8).digest(), "big")
-
-
-def group_of(labels: LabelSet, schedule: Schedule) -> int:
-    """The group of a series: that of all that have the same values of the labels to group by; or its own."""
-    if schedule.group_by is None:
-        return seed_of(labels)
-    return seed_of(tuple((name, value) for name, value in labels if name in schedule.group_by and value))
-
-
 def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows of the label sets that stand in both, in the first and in the second."""
     there = {label_set: row for row, label_set in enumerate(others)}
@@ -112,51 +99,6 @@ def foremost(due: Bools, groups: Seeds, most: int | None) -> Bools:
     return first
 
 
-@dataclass(frozen=True, slots=True)
-class Watched(Rows):
-    """What is kept of each series, a row each.
-
-    Attributes:
-        seeds: uint64.
-        groups: uint64, the same for siblings; decides when a series is fitted.
-        asked: int64, the last fit instant that was asked for.
-        instant: int64, the fit instant of the model in use.
-        models: the models in use.
-        failed: bool, whether the newest fit has failed.
-        alarms: their alarms after the newest step.
-        flagged: bool, whether the flag is on after the newest step.
-        adopted: int64, the step at which a change was last told to be taken for normal, unix seconds.
-        lower: float64, lower end of the band, NaN where it was not found yet.
-        upper: float64, upper end of the band.
-        bounded: int64, the step at which the band was found, unix seconds.
-    """
-
-    seeds: NDArray[np.uint64]
-    groups: NDArray[np.uint64]
-    asked: NDArray[np.int64]
-    instant: NDArray[np.int64]
-    models: Models
-    failed: NDArray[np.bool_]
-    alarms: Alarms
-    flagged: NDArray[np.bool_]
-    adopted: NDArray[np.int64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    bounded: NDArray[np.int64]
-
-    @classmethod
-    def new(cls, labels: tuple[LabelSet, ...], schedule: Schedule, policy: Policy) -> "Watched":
-        """Series that have nothing yet."""
-        n = len(labels)
-        seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
-        groups = np.fromiter((group_of(label_set, schedule) for label_set in labels), np.uint64, n)
-        asked, instant, adopted, bounded = np.full((4, n), NEVER)
-        failed, flagged = np.zeros((2, n), bool)
-        lower, upper = np.full((2, n), np.nan)
-        models, alarms = Models.empty(n, schedule.settings), Alarms.idle(n, policy)
-        return cls(seeds, groups, asked, instant, models, failed, alarms, flagged, adopted, lower, upper, bounded)
-
-
 class Watch:
     """Models and alarms of the series of one query; rows follow the newest frame.
 
@@ -175,6 +117,8 @@ class Watch:
         self.verdicts: Verdicts | None = None
         self.adopted: NDArray[np.intp] = np.empty(0, np.intp)
         """Rows whose alarm has ended although the change stays: it is taken for normal."""
+        self.adopted_anew: NDArray[np.intp] = np.empty(0, np.intp)
+        """Those of them of which this was not told before."""
 
     def follow(self, frame: Frame) -> None:
         """Makes the rows those of a frame: series that left are forgotten, new ones have no model."""
@@ -241,7 +185,7 @@ class Watch:
                 self._judge(frame, suppressed, block, verdicts, last)
         self.series.flagged[:] = verdicts.outcome.flag[:, -1]
         ended = was_on & ~self.series.flagged
-        self.adopted = self._stayed(frame, np.flatnonzero(ended), began, cut_short=changed & was_firing)
+        self._adopt(frame, np.flatnonzero(ended), began, cut_short=changed & was_firing)
         self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
 
@@ -256,18 +200,16 @@ class Watch:
             self.series.lower[block], self.series.upper[block] = lower[:, 0], upper[:, 0]
         self.series.bounded[rows] = frame.end
 
-    def _stayed(
-        self, frame: Frame, ended: NDArray[np.intp], began: NDArray[np.int64], *, cut_short: Bools
-    ) -> NDArray[np.intp]:
-        """The rows among those whose alarm `ended` in which the change stays, or a new model cut the alarm short.
+    def _adopt(self, frame: Frame, ended: NDArray[np.intp], began: NDArray[np.int64], *, cut_short: Bools) -> None:
+        """Finds which rows are adopted: the alarm `ended` though the change stays, or a new model cut it short.
 
         An alarm that began within a day of the last such row belongs to the same change, which is told once.
         """
         usual = self.series.models.basis.take(ended)
         left = stays(frame.values[ended], frame.end, began[ended], usual, self.settings)
-        rows = ended[(left | cut_short[ended]) & (began[ended] > self.series.adopted[ended] + DAY)]
-        self.series.adopted[rows] = frame.end
-        return rows
+        self.adopted = rows = ended[left | cut_short[ended]]
+        self.adopted_anew = anew = rows[began[rows] > self.series.adopted[rows] + DAY]
+        self.series.adopted[anew] = frame.end
 
     def _new_steps(self, frame: Frame) -> int:
         if self.scored_until == NEVER:

@@ -215,13 +215,13 @@ class Evaluator:
             self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
 
     def _report_ended(self, frame: Frame, ended: Bools) -> None:
-        """Tells of alarms that are over, but for those that a new model has ended: they are told of as adopted."""
+        """Tells of alarms that are over, but for those after which the change stays."""
         over = np.setdiff1d(np.flatnonzero(ended), self._watch.adopted)
         self._tell(frame, over, "the anomaly is over", "further anomalies are over")
 
     def _report_adopted(self, frame: Frame) -> None:
         """Tells of lasting changes that are taken for normal from now on."""
-        rows = self._watch.adopted
+        rows = self._watch.adopted_anew
         self._telemetry.normal_adopted.labels(self.name).inc(len(rows))
         text = "a lasting change is taken for normal from now on"
         self._tell(frame, rows, text, "further lasting changes are taken for normal")

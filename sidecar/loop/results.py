@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.detection.alarm import Reason
-from sidecar.detection.watch import Verdicts, Watched
+from sidecar.detection.watch import Verdicts
+from sidecar.detection.watched import Watched
 from sidecar.export.snapshot import SeriesTable, State
 from sidecar.prometheus.frame import LabelSet
 

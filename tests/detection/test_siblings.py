@@ -13,7 +13,8 @@ from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import DAY, HOUR, Settings
 from sidecar.detection.siblings import TAUGHT, TAUGHT_MOST, TEACHERS, Siblings, bent, teachers
 from sidecar.detection.tables import TAIL_SHARE, Lookup, fit_tables
-from sidecar.detection.watch import Watch, group_of
+from sidecar.detection.watch import Watch
+from sidecar.detection.watched import group_of
 from sidecar.prometheus.frame import Frame, LabelSet
 from tests.detection.conftest import END
 

@@ -191,14 +191,17 @@ def test_models_of_series_that_left_meanwhile_are_dropped(values: NDArray[np.flo
 def test_a_change_that_lasts_is_taken_for_normal_in_the_end_and_that_is_told() -> None:
     lasting = 0.4 + 0.05 * np.random.default_rng(1).standard_normal((3, T + 3 * 288))
     lasting[1, T + 30 :] += 1.6
-    watch, told = Watch(SCHEDULE, Policy()), []
+    watch, told, adopted = Watch(SCHEDULE, Policy()), [], set()
     for column in range(T + 20, lasting.shape[1]):
         at = frame(lasting, column)
         watch.follow(at)
         fit_all(watch, at)
         watch.advance(at)
-        told += watch.adopted.tolist()
+        told += watch.adopted_anew.tolist()
+        adopted |= {(column, row) for row in watch.adopted.tolist()}
     assert told == [1]
+    assert len(adopted) > 1  # it alarms again, and ends again, before it is quiet
+    assert {row for _, row in adopted} == {1}
     assert not watch.series.flagged.any()
 
 

@@ -448,11 +448,21 @@ def test_an_anomaly_is_logged_once_when_it_is_over() -> None:
     assert ended > 0
 
 
+def test_an_alarm_is_not_over_where_the_change_stays() -> None:
+    bench = warm({host(f"h{i}"): noise(i) for i in range(3)})
+    frame = bench.evaluator._history.frame
+    assert frame is not None
+    bench.evaluator._watch.adopted = np.array([1])
+    with capture_logs() as logs:
+        bench.evaluator._report_ended(frame, np.ones(3, dtype=bool))
+    assert [line["instance"] for line in logs] == ["h0", "h2"]
+
+
 def test_changes_that_are_taken_for_normal_are_counted_and_logged() -> None:
     bench = warm({host(f"h{i}"): noise(i) for i in range(22)})
     frame = bench.evaluator._history.frame
     assert frame is not None
-    bench.evaluator._watch.adopted = np.arange(22)
+    bench.evaluator._watch.adopted_anew = np.arange(22)
     with capture_logs() as logs:
         bench.evaluator._report_adopted(frame)
     assert bench.counted("normal_adopted_total") == 22

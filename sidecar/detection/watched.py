@@ -1,0 +1,70 @@
+"""What is kept of each series under watch, and how a series is told apart: a row each."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidecar.detection.alarm import Alarms, Policy
+from sidecar.detection.models import Models
+from sidecar.detection.rows import Rows
+from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.prometheus.frame import LabelSet
+
+
+def seed_of(labels: LabelSet) -> int:
+    """The seed of a series: a function of its labels, so that every replica and every restart takes the same."""
+    return int.from_bytes(blake2b(repr(labels).encode(), digest_size=8).digest(), "big")
+
+
+def group_of(labels: LabelSet, schedule: Schedule) -> int:
+    """The group of a series: that of all that have the same values of the labels to group by; or its own."""
+    if schedule.group_by is None:
+        return seed_of(labels)
+    return seed_of(tuple((name, value) for name, value in labels if name in schedule.group_by and value))
+
+
+@dataclass(frozen=True, slots=True)
+class Watched(Rows):
+    """What is kept of each series, a row each.
+
+    Attributes:
+        seeds: uint64.
+        groups: uint64, the same for siblings; decides when a series is fitted.
+        asked: int64, the last fit instant that was asked for.
+        instant: int64, the fit instant of the model in use.
+        models: the models in use.
+        failed: bool, whether the newest fit has failed.
+        alarms: their alarms after the newest step.
+        flagged: bool, whether the flag is on after the newest step.
+        adopted: int64, the step at which a change was last told to be taken for normal, unix seconds.
+        lower: float64, lower end of the band, NaN where it was not found yet.
+        upper: float64, upper end of the band.
+        bounded: int64, the step at which the band was found, unix seconds.
+    """
+
+    seeds: NDArray[np.uint64]
+    groups: NDArray[np.uint64]
+    asked: NDArray[np.int64]
+    instant: NDArray[np.int64]
+    models: Models
+    failed: NDArray[np.bool_]
+    alarms: Alarms
+    flagged: NDArray[np.bool_]
+    adopted: NDArray[np.int64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    bounded: NDArray[np.int64]
+
+    @classmethod
+    def new(cls, labels: tuple[LabelSet, ...], schedule: Schedule, policy: Policy) -> "Watched":
+        """Series that have nothing yet."""
+        n = len(labels)
+        seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
+        groups = np.fromiter((group_of(label_set, schedule) for label_set in labels), np.uint64, n)
+        asked, instant, adopted, bounded = np.full((4, n), NEVER)
+        failed, flagged = np.zeros((2, n), bool)
+        lower, upper = np.full((2, n), np.nan)
+        models, alarms = Models.empty(n, schedule.settings), Alarms.idle(n, policy)
+        return cls(seeds, groups, asked, instant, models, failed, alarms, flagged, adopted, lower, upper, bounded)
