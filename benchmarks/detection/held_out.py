@@ -3,8 +3,8 @@
     python -m benchmarks.detection.held_out --nab=PATH --cloud=PATH [--synthetic-seed=N] [--processes=N]
 
 The detector answers each corpus once. Then the bar of each part, and by how much a past may raise them, are chosen by
-one round of coordinate search from one start, all bars alike: on all corpora, and on all but one. What is sought is the
-mean of the corpora's figures as shares of `AIMS`, with no more false episodes than `ALLOWED`.
+coordinate search from one start, all bars alike, in rounds of ever smaller steps: on all corpora, and on all but one.
+What is sought is the mean of the corpora's figures as shares of `AIMS`, with no more false episodes than `ALLOWED`.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
@@ -29,9 +30,9 @@ from sidecar.detection.combination import PARTS
 
 START = 2.0
 """The bar of every part at first."""
-FACTORS = (0.7, 0.85, 0.95, 1.05, 1.2, 1.4)
-"""By what a bar is multiplied to see whether that is better."""
-HABITS = (0.2, 0.4)
+ROUNDS = ((0.7, 0.85, 1.2, 1.4), (0.85, 0.92, 1.09, 1.18), (0.92, 1.09), (0.95, 1.05))
+"""By what a bar is multiplied to see whether that is better, in each round."""
+HABITS = (0.0, 0.2, 0.4)
 AIMS = {"NAB": 75.0, "cloud": 0.70, "synthetic": 0.90}
 ALLOWED = {"cloud": 0.40, "synthetic": 1.0}
 """False episodes per series-week of the cloud corpus, and in 30 days on series without anomalies of the synthetic."""
@@ -69,13 +70,13 @@ def worth(name: str, found: Found) -> float:
 
 def changes() -> Iterator[Callable[[Choice], Choice]]:
     """What is tried, one after the other."""
-    for part in range(len(PARTS)):
-        for factor in FACTORS:
+    for factors in ROUNDS:
+        for share in HABITS:
+            yield partial(replace, habitual=share)
+        for recurrence in (False, True):
+            yield partial(replace, recurrence=recurrence)
+        for part, factor in product(range(len(PARTS)), factors):
             yield partial(scaled, part, factor)
-    for share in HABITS:
-        yield partial(replace, habitual=share)
-    for recurrence in (False, True):
-        yield partial(replace, recurrence=recurrence)
 
 
 def scaled(part: int, factor: float, choice: Choice) -> Choice:

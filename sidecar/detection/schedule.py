@@ -9,8 +9,11 @@ from sidecar.detection.arrays import Times
 from sidecar.detection.settings import DAY, HOUR, Settings, context_steps
 from sidecar.prometheus.frame import Frame
 
-GROUPS = 24
-"""Series are fitted in this many groups, spread evenly over `fit_every`."""
+TURNS = 96
+"""Series are fitted in this many turns, spread evenly over `fit_every`: so that few change to new models at a time."""
+
+LEADS = 24
+"""How often the time that a fit has to come back goes into `fit_every`."""
 
 REPLAY = DAY
 """How far back the alarms are replayed when a series changes to a new model, seconds, where steps are not short."""
@@ -51,7 +54,7 @@ class Schedule:
         Not more than a quarter of `min_history`, or the first model of a young series would know little of it.
         """
         step = self.settings.step
-        return max(1, min(self.fit_every // GROUPS, self.settings.min_history // 4) // step) * step
+        return max(1, min(self.fit_every // LEADS, self.settings.min_history // 4) // step) * step
 
     @property
     def lookback(self) -> int:
@@ -85,7 +88,7 @@ class Schedule:
         Returns:
             int64 of shape (series,), unix seconds; NEVER where the series is too young.
         """
-        offset = (seeds % np.uint64(GROUPS)).astype(np.int64) * (self.fit_every // GROUPS)
+        offset = (seeds % np.uint64(TURNS)).astype(np.int64) * self.fit_every // TURNS
         regular = (at - offset) // self.fit_every * self.fit_every + offset
         regular = -(-regular // self.settings.step) * self.settings.step
         begin = np.where(first == NEVER, at - self.settings.fit_window, first) + self.settings.min_history - self.lead

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.detection.schedule import GROUPS, NEVER, Schedule
+from sidecar.detection.schedule import NEVER, TURNS, Schedule
 from sidecar.detection.settings import Settings
 
 DAY = 86400
@@ -35,10 +35,11 @@ def test_a_model_takes_effect_a_lead_after_its_instant(at: int, seed: int) -> No
     assert in_effect(at, NEVER, seed) == newest(at - SCHEDULE.lead, NEVER, seed)
 
 
-def test_the_groups_are_spread_over_fit_every() -> None:
+def test_turns_are_spread_over_fit_every() -> None:
     at = 10**9 // STEP * STEP
-    ages = {at - newest(at, NEVER, seed) for seed in range(GROUPS)}
-    assert len(ages) == GROUPS
+    daily = Schedule(SCHEDULE.settings, fit_every=DAY)
+    found = daily.newest(at, np.full(TURNS, NEVER), np.arange(TURNS, dtype=np.uint64))
+    assert np.diff(np.sort(found)).tolist() == [DAY // TURNS] * (TURNS - 1)
 
 
 @given(first=instants, age=st.integers(0, 3 * DAY // STEP).map(lambda steps: steps * STEP), seed=seeds)
