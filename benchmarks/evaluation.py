@@ -4,7 +4,7 @@
 
 A week of 5-minute steps per series, with the lookback full. An evaluation goes from the bytes of Prometheus' answer
 with one new step to the published snapshot, without the search for the bands of the series whose turn it is, which
-comes on top; `with new models` is such a one in which the fits of a turn have come back: a 96th of the series changes
+comes on top; `with new models` is such a one in which the fits of a turn have come back: a 120th of the series changes
 to new models, and their alarms are replayed over the day before. `scoring` is the part that scikit-learn's
 `score_samples` would do, and `band` what the search takes for one series. All times are CPU seconds of this process,
 medians of the runs.

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.fits import FitJob, run
 from sidecar.detection.models import Models
-from sidecar.detection.schedule import TURNS
+from sidecar.detection.schedule import SLOTS, TURNS
 from sidecar.detection.watch import Fitted, Watch
 from sidecar.execution.process import ProcessExecutor
 from sidecar.export.board import Board
@@ -141,7 +141,7 @@ class Warm:
     def renew(self) -> None:
         """Has the series of one turn, siblings together, change to new models at the next step."""
         series, schedule = self.watch.series, self.watch.schedule
-        rows = np.argsort(series.groups, kind="stable")[: -(-len(self.watch.labels) // TURNS)]
+        rows = np.argsort(series.groups, kind="stable")[: -(-len(self.watch.labels) // (SLOTS * TURNS))]
         instant = self.newest + STEP - schedule.lead
         labels = tuple(self.watch.labels[row] for row in rows)
         self.watch.fresh.append(Fitted(labels, instant, series.models.take(rows)))

@@ -9,11 +9,11 @@ from sidecar.detection.arrays import Times
 from sidecar.detection.settings import DAY, HOUR, Settings, context_steps
 from sidecar.prometheus.frame import Frame
 
-TURNS = 96
-"""Series are fitted in this many turns, spread evenly over `fit_every`: so that few change to new models at a time."""
+SLOTS = 24
+"""Fits are spread evenly over `fit_every`, in so many slots; each has the length of one to come back."""
 
-LEADS = 24
-"""How often the time that a fit has to come back goes into `fit_every`."""
+TURNS = 5
+"""In how many turns the series of a slot are fitted, so that few change to new models at a time."""
 
 REPLAY = DAY
 """How far back the alarms are replayed when a series changes to a new model, seconds, where steps are not short."""
@@ -54,7 +54,7 @@ class Schedule:
         Not more than a quarter of `min_history`, or the first model of a young series would know little of it.
         """
         step = self.settings.step
-        return max(1, min(self.fit_every // LEADS, self.settings.min_history // 4) // step) * step
+        return max(1, min(self.fit_every // SLOTS, self.settings.min_history // 4) // step) * step
 
     @property
     def lookback(self) -> int:
@@ -88,7 +88,7 @@ class Schedule:
         Returns:
             int64 of shape (series,), unix seconds; NEVER where the series is too young.
         """
-        offset = (seeds % np.uint64(TURNS)).astype(np.int64) * self.fit_every // TURNS
+        offset = turns_of(seeds) * self.fit_every // (SLOTS * TURNS)
         regular = (at - offset) // self.fit_every * self.fit_every + offset
         regular = -(-regular // self.settings.step) * self.settings.step
         begin = np.where(first == NEVER, at - self.settings.fit_window, first) + self.settings.min_history - self.lead
@@ -110,6 +110,12 @@ class Schedule:
             newest = np.where((instant <= at) & (first != NEVER), instant, newest)
             history *= 2
         return newest
+
+
+def turns_of(seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The turn of each series among all of `fit_every`, by its seed: first the slot, then the turn within."""
+    slot, turn = seeds % np.uint64(SLOTS), seeds // np.uint64(SLOTS) % np.uint64(TURNS)
+    return (slot * np.uint64(TURNS) + turn).astype(np.int64)
 
 
 def first_samples(frame: Frame) -> NDArray[np.int64]:

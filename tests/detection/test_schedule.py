@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.detection.schedule import NEVER, TURNS, Schedule
+from sidecar.detection.schedule import NEVER, SLOTS, TURNS, Schedule
 from sidecar.detection.settings import Settings
 
 DAY = 86400
@@ -36,10 +38,10 @@ def test_a_model_takes_effect_a_lead_after_its_instant(at: int, seed: int) -> No
 
 
 def test_turns_are_spread_over_fit_every() -> None:
-    at = 10**9 // STEP * STEP
-    daily = Schedule(SCHEDULE.settings, fit_every=DAY)
-    found = daily.newest(at, np.full(TURNS, NEVER), np.arange(TURNS, dtype=np.uint64))
-    assert np.diff(np.sort(found)).tolist() == [DAY // TURNS] * (TURNS - 1)
+    at, turns = 10**9 // STEP * STEP, SLOTS * TURNS
+    daily = Schedule(replace(SCHEDULE.settings, step=60), fit_every=DAY)
+    found = daily.newest(at, np.full(turns, NEVER), np.arange(turns, dtype=np.uint64))
+    assert np.diff(np.sort(found)).tolist() == [DAY // turns] * (turns - 1)
 
 
 @given(first=instants, age=st.integers(0, 3 * DAY // STEP).map(lambda steps: steps * STEP), seed=seeds)
