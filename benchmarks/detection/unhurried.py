@@ -1,6 +1,6 @@
 """What the haste of a fit costs in quality: NAB with training values in more groups than the product takes.
 
-    python -m benchmarks.detection.unhurried --nab=PATH [--groups=N] [--processes=N]
+    python -m benchmarks.detection.unhurried --nab=PATH [--groups N...] [--processes=N]
 
 A fit thins the training values of a feature to groups, 64 of them, of which a quarter at each end are single values.
 """
@@ -23,11 +23,10 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nab", type=Path, required=True, metavar="PATH")
-    parser.add_argument("--groups", type=int, default=256, metavar="N")
+    parser.add_argument("--groups", type=int, nargs="*", default=[tables.GROUPS, 4 * tables.GROUPS], metavar="N")
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     asked = parser.parse_args()
-    numbers = (tables.GROUPS, asked.groups)
-    variations = {f"{groups} groups": partial(set_groups, groups) for groups in numbers}
+    variations = {f"{groups} groups": partial(set_groups, groups) for groups in asked.groups}
     print(varied(Corpus("NAB", asked.nab / "data", asked.nab), variations, asked.processes).markdown())
 
 
