@@ -44,7 +44,7 @@ def corpora(args: argparse.Namespace) -> list[Corpus]:
     """The corpora at hand; the synthetic ones are written below the results."""
     found = []
     if args.nab:
-        found.append(Corpus("NAB", args.nab / "data", args.nab))
+        found.append(Corpus.of_nab(args.nab))
     if args.cloud:
         found.append(Corpus("cloud", args.cloud))
     for seed in args.synthetic_seed or [1]:

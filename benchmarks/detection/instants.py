@@ -39,7 +39,7 @@ def main() -> None:
     if asked.cloud:
         print(varied(Corpus("cloud", asked.cloud), variations, asked.processes).markdown())
     if asked.nab:
-        print(varied(Corpus("NAB", asked.nab / "data", asked.nab), variations, asked.processes).markdown())
+        print(varied(Corpus.of_nab(asked.nab), variations, asked.processes).markdown())
 
 
 if __name__ == "__main__":

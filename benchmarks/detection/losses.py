@@ -7,9 +7,9 @@ corpus, in points of that directory alone: what is lost and the standard score a
 """
 
 import argparse
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -17,50 +17,50 @@ import numpy as np
 from benchmarks.detection import nab
 from benchmarks.detection.nab import OUTSIDE, Labelled, Profile
 from benchmarks.detection.report import Corpus, Table, series_of
-from benchmarks.detection.series import read_answers
+from benchmarks.detection.series import Floats, read_answers
 
 HEADER = ["files", "windows", "missed", "points lost by it", "by lateness", "alarms elsewhere", "points lost by them"]
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Sums over files: windows, those that were missed, alarms elsewhere, and what each cost, found windows being late.
+    """Of some files: windows, those that were missed, alarms elsewhere, and what each cost, found windows being late.
 
     A missed window costs twice what a perfectly found one earns: NAB counts 1 for the latter, and -1 for the former.
     """
 
-    windows: int = 0
-    missed: int = 0
-    elsewhere: int = 0
-    by_missed: float = 0.0
-    by_late: float = 0.0
-    by_elsewhere: float = 0.0
-
-    def __add__(self, other: "Losses") -> "Losses":
-        return Losses(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+    windows: int
+    missed: int
+    elsewhere: int
+    by_missed: float
+    by_late: float
+    by_elsewhere: float
 
     def points(self, cost: float) -> float:
         """A cost as points of a score."""
         return 100 * cost / (2 * self.windows) if self.windows else float("nan")
 
 
-def losses(file: Labelled, profile: Profile) -> Losses:
-    """What one file costs; windows on probation do not count, as no detector can find them."""
-    counted = np.unique(file.window[file.window != OUTSIDE])
-    alarms = [file.worth[file.starts & (file.window == number)] for number in counted]
+def losses(files: Sequence[Labelled], profile: Profile) -> Losses:
+    """What files cost; windows on probation do not count, as no detector can find them."""
+    alarms = [worth for file in files for worth in window_alarms(file)]
     late = [1 - float(worth.max()) for worth in alarms if worth.size]
     missed = len(alarms) - len(late)
-    alone = file.worth[file.starts & (file.window == OUTSIDE)]
+    alone = np.concatenate([file.worth[file.starts & (file.window == OUTSIDE)] for file in files])
     by_elsewhere = -profile.false * float(alone.sum())
     return Losses(len(alarms), missed, len(alone), (1 + profile.missed) * missed, sum(late), by_elsewhere)
 
 
+def window_alarms(file: Labelled) -> list[Floats]:
+    """The worth of the alarms that start in each window."""
+    counted = np.unique(file.window[file.window != OUTSIDE])
+    return [file.worth[file.starts & (file.window == number)] for number in counted]
+
+
 def by_directory(files: Mapping[str, Labelled]) -> dict[str, Losses]:
     """The losses of each directory."""
-    found: defaultdict[str, Losses] = defaultdict(Losses)
-    for name, file in files.items():
-        found[name.split("/")[0]] += losses(file, nab.PROFILES["standard"])
-    return dict(sorted(found.items()))
+    grouped = groupby(sorted(files), key=lambda name: name.split("/")[0])
+    return {place: losses([files[name] for name in names], nab.PROFILES["standard"]) for place, names in grouped}
 
 
 def table(found: Mapping[str, Losses]) -> Table:
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--nab", type=Path, required=True, metavar="PATH")
     parser.add_argument("--results", type=Path, default=Path(".cache/detection"), metavar="DIR")
     asked = parser.parse_args()
-    corpus, windows = Corpus("NAB", asked.nab / "data", asked.nab), nab.read_windows(asked.nab)
+    corpus, windows = Corpus.of_nab(asked.nab), nab.read_windows(asked.nab)
     files = {}
     for series in series_of(corpus):
         answers = read_answers(asked.results / "sidecar" / "nab", series)

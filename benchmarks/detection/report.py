@@ -21,6 +21,11 @@ class Corpus:
     directory: Path
     nab: Path | None = None
 
+    @classmethod
+    def of_nab(cls, root: Path) -> "Corpus":
+        """The Numenta benchmark, whose series lie in a directory of its root."""
+        return cls("NAB", root / "data", root)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     asked = parser.parse_args()
     variations = {f"{groups} groups": partial(set_groups, groups) for groups in asked.groups}
-    print(varied(Corpus("NAB", asked.nab / "data", asked.nab), variations, asked.processes).markdown())
+    print(varied(Corpus.of_nab(asked.nab), variations, asked.processes).markdown())
 
 
 if __name__ == "__main__":

@@ -17,12 +17,14 @@ def file(*alarms: int) -> Labelled:
 
 
 def test_a_missed_window_costs_its_whole_share() -> None:
-    assert losses(file(100), STANDARD) == Losses(windows=2, missed=1, by_missed=2.0)
+    assert losses([file(100)], STANDARD) == Losses(
+        2, missed=1, elsewhere=0, by_missed=2.0, by_late=0.0, by_elsewhere=0.0
+    )
 
 
 @pytest.mark.parametrize("alarms", [(), (100, 150), (60, 110), (105, 140, 160, 190), (99,)])
 def test_what_is_lost_and_the_score_add_up(alarms: tuple[int, ...]) -> None:
-    lost = losses(file(*alarms), STANDARD)
+    lost = losses([file(*alarms)], STANDARD)
     given = score([file(*alarms)], STANDARD).given
     assert given + sum(map(lost.points, (lost.by_missed, lost.by_late, lost.by_elsewhere))) == pytest.approx(100)
 
