@@ -9,7 +9,8 @@ to new models, and their alarms are replayed over the day before. `scoring` is t
 `score_samples` would do, and `band` what the search takes for one series. All times are CPU seconds of this process,
 medians of the runs.
 One bundle of series is fitted, as by the loop in a process of its own whose start counts, and copies of its models
-serve all the others: the time of scoring does not depend on what is in a model. With `--scope=group` series stand in
+serve all the others: the time of scoring does not depend on what is in a model. `of a day` is the same for as many
+series as go to one process on an ordinary day, where a bundle is one of a start. With `--scope=group` series stand in
 groups of `--siblings`, 100. The yardsticks are one `fit` and one `score_samples` of scikit-learn's IsolationForest, on
 as many rows and features, multiplied by the number of series. `--plot` draws what an evaluation costs and what a series
 holds, over the number of series.
@@ -41,7 +42,7 @@ TURN = 512
 
 HEAD = (
     "series  evaluation, s  and its bands, s  with new models, s  scoring, s  scikit-learn / scoring  band, ms  fit, ms"
-    "  scikit-learn / fit  kB held  of it history  models  one by one differs"
+    "  scikit-learn / fit  of a day, ms  kB held  of it history  models  one by one differs"
 )
 
 
@@ -59,6 +60,7 @@ class Figures:
     scoring: float
     band: float
     fit: float
+    daily: float
     held: float
     history: float
     models: float
@@ -88,6 +90,7 @@ def measured(series: int, scope: str, siblings: int, runs: int) -> Figures:
         statistics.median(scoring),
         statistics.median(searching) / len(turn),
         warm.executor.seconds,
+        warm.executor.daily,
         held / series,
         values.nbytes / series,
         size_of(models) / series,
@@ -129,7 +132,7 @@ def table(found: list[Figures], fit: float, score: float) -> str:
     lines += [
         f"{one.series:>6}  {one.evaluation:>13.4f}  {one.bands:>16.4f}  {one.renewed:>18.4f}  {one.scoring:>10.4f}"
         f"  {score * one.series / one.scoring:>22.0f}"
-        f"  {1000 * one.band:>8.2f}  {1000 * one.fit:>7.1f}  {fit / one.fit:>18.1f}"
+        f"  {1000 * one.band:>8.2f}  {1000 * one.fit:>7.1f}  {fit / one.fit:>18.1f}  {1000 * one.daily:>12.1f}"
         f"  {one.held / 1000:>7.1f}  {one.history / 1000:>13.1f}  {one.models / 1000:>6.1f}  {one.apart:>18.1e}"
         for one in found
     ]

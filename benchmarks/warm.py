@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import resource
 import statistics
 import time
@@ -17,12 +18,14 @@ from prometheus_client import CollectorRegistry
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.fits import FitJob, run
 from sidecar.detection.models import Models
-from sidecar.detection.schedule import SLOTS, TURNS
+from sidecar.detection.schedule import SLOTS, TURNS, Schedule
 from sidecar.detection.watch import Fitted, Watch
 from sidecar.execution.process import ProcessExecutor
 from sidecar.export.board import Board
 from sidecar.export.telemetry import Telemetry
 from sidecar.loop.evaluator import Evaluator, Surroundings
+from sidecar.loop.fitting import count
+from sidecar.loop.terms import schedule_of
 from sidecar.prometheus.answer import read_range
 from sidecar.prometheus.frame import Frame
 from sidecar.prometheus.source import LabelValues, RangeResult
@@ -79,12 +82,18 @@ class Noise:
 
 
 class OneBundle(Executor):
-    """Fits the first bundle several times, and gives models of it to all others; tells how long a series took."""
+    """Fits the first bundle several times, and gives models of it to all others; tells how long a series took.
 
-    def __init__(self, runs: int) -> None:
+    Attributes:
+        models: those of the bundle, once it is fitted.
+        seconds: CPU of one series in the whole bundle, as of a start.
+        daily: the same in a part of it with `together` series, as many as go to one process on an ordinary day.
+    """
+
+    def __init__(self, runs: int, together: int) -> None:
         self.models: Models | None = None
-        self.seconds = float("nan")
-        self._runs = runs
+        self.seconds = self.daily = float("nan")
+        self._runs, self._together = runs, together
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **keywords: Any) -> Future[Any]:  # noqa: ANN401
         """Answers at once."""
@@ -96,14 +105,28 @@ class OneBundle(Executor):
         return future
 
     def _fitted(self, jobs: list[FitJob]) -> Models:
+        self.models, self.seconds = self._timed(jobs)
+        _, self.daily = self._timed(first_of(jobs, self._together))
+        return self.models
+
+    def _timed(self, jobs: list[FitJob]) -> tuple[Models, float]:
         found, taken = [], []
         for _ in range(self._runs):
             begin = children_seconds()
             found = ProcessExecutor().submit(run, jobs).result()
             taken.append(children_seconds() - begin)
-        self.seconds = statistics.median(taken) / sum(len(job.labels) for job in jobs)
-        self.models = found[0]
-        return found[0]
+        return found[0], statistics.median(taken) / count(jobs)
+
+
+def first_of(jobs: list[FitJob], series: int) -> list[FitJob]:
+    """The first jobs that have so many series."""
+    return jobs[: 1 + int(np.searchsorted(np.cumsum([len(job.labels) for job in jobs]), series))]
+
+
+def together(schedule: Schedule, series: int) -> int:
+    """How many of so many series are fitted in one process on an ordinary day: those whose turns wait for each other."""
+    turn = schedule.fit_every / (SLOTS * TURNS)
+    return math.ceil(series / (SLOTS * TURNS) * (1 + schedule.patience // turn))
 
 
 def of_series(models: Models, job: FitJob) -> Models:
@@ -118,7 +141,9 @@ class Warm:
     """A query all of whose series are scored, and whose evaluations are timed."""
 
     def __init__(self, series: int, scope: str, siblings: int, runs: int) -> None:
-        self.source, self.executor, self.board = Noise(series, siblings), OneBundle(runs), Board()
+        schedule = schedule_of(query(scope), "UTC")
+        self.source, self.board = Noise(series, siblings), Board()
+        self.executor = OneBundle(runs, together(schedule, series))
         self.newest = NOW
         self.board.configure(["cpu"], staleness=300)
         around = Surroundings(self.source, self.executor, self.board, Telemetry(CollectorRegistry(), "benchmark"))

@@ -1,10 +1,12 @@
 """Commands and flags, logging and exit codes; nothing else reads the command line."""
 
+import gc
 import logging
+import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -78,6 +80,18 @@ def web_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.version_option(__version__, prog_name="sidecar")
 def main() -> None:
     """Finds anomalies in Prometheus metrics and re-exports them as gauges."""
+    # Before numpy is imported: work is spread over processes, and threads that wait for more delay their start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Looks for no garbage while libraries are imported, which make thousands of classes and hardly any of it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @main.command()
@@ -94,9 +108,10 @@ def run(
     **web: Any,  # noqa: ANN401 each has its type
 ) -> None:
     """Evaluates the configured queries until it is stopped."""
-    from sidecar.app import WebOptions  # noqa: PLC0415 check-config needs none of it
-    from sidecar.execution.choice import ExecutorError, lasting_executor  # noqa: PLC0415
-    from sidecar.service import serve  # noqa: PLC0415
+    with uncollected():
+        from sidecar.app import WebOptions  # noqa: PLC0415 check-config needs none of it
+        from sidecar.execution.choice import ExecutorError, lasting_executor  # noqa: PLC0415
+        from sidecar.service import serve  # noqa: PLC0415
 
     set_up_logging(log_level, log_format)
     try:

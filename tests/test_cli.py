@@ -1,10 +1,12 @@
+import gc
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from sidecar import __version__
-from sidecar.cli import main
+from sidecar.cli import main, uncollected
 
 VALID = "prometheus: {url: http://localhost:9090}\nqueries:\n  - {name: cpu, expr: cpu}\n"
 
@@ -24,6 +26,24 @@ def test_a_valid_file_passes(config: Path) -> None:
     result = CliRunner().invoke(main, ["check-config", f"--config.file={config}"])
     assert result.exit_code == 0
     assert "1 quer" in result.output
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("3", "3")])
+def test_linear_algebra_gets_no_threads_of_its_own_unless_they_are_asked_for(
+    before: str | None, after: str, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", before or "")
+    if before is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    CliRunner().invoke(main, ["check-config", f"--config.file={config}"])
+    assert os.environ["OPENBLAS_NUM_THREADS"] == after
+
+
+def test_garbage_is_looked_for_again_after_an_import_that_fails() -> None:
+    with pytest.raises(ImportError), uncollected():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
 
 
 def test_all_errors_of_a_file_are_told_with_their_place(config: Path) -> None:

@@ -57,6 +57,14 @@ class Schedule:
         return max(1, min(self.fit_every // SLOTS, self.settings.min_history // 4) // step) * step
 
     @property
+    def patience(self) -> int:
+        """How long after its instant a fit may wait for others to be done with it, a multiple of the step.
+
+        The rest of the lead is for doing it.
+        """
+        return self.lead // 2 // self.settings.step * self.settings.step
+
+    @property
     def lookback(self) -> int:
         """Steps that must be kept so that the model in effect can be fitted, and its alarms replayed, at any time."""
         return max(self.settings.fit_steps, context_steps(self.settings) + self.replay) + self._age + 1

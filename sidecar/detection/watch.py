@@ -132,13 +132,16 @@ class Watch:
     def due(self, frame: Frame, most: int | None = None) -> list[FitJob]:
         """The fits to be done now, each asked for once; `install` or `abandon` answers them.
 
-        Of `most` series, if it is said: jobs hold the samples of theirs. The others are due the next time.
+        None before one of them has waited for as long as it may: done together they cost less. Of `most` series, if it
+        is said: jobs hold the samples of theirs. The others are due the next time.
         """
         first = first_samples(frame)
         in_effect = self.schedule.in_effect(frame.end, first, self.series.groups)
         newest = self.schedule.newest(frame.end, first, self.series.groups)
         wanted = np.where(self.series.asked < in_effect, in_effect, newest)
-        due = foremost(wanted > self.series.asked, self.series.groups, most)
+        waiting = wanted > self.series.asked
+        late = waiting & (wanted <= frame.end - self.schedule.patience)
+        due = foremost(waiting & late.any(), self.series.groups, most)
         self.series.asked[due] = wanted[due]
         instants = np.unique(wanted[due]).tolist()
         siblings = {"groups": self.series.groups, "seeds": self.series.seeds}

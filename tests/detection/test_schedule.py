@@ -37,6 +37,13 @@ def test_a_model_takes_effect_a_lead_after_its_instant(at: int, seed: int) -> No
     assert in_effect(at, NEVER, seed) == newest(at - SCHEDULE.lead, NEVER, seed)
 
 
+@given(step=st.integers(1, 2 * 3600), fit_every=st.integers(3600, DAY))
+def test_a_fit_waits_for_half_of_the_lead_and_never_until_its_model_takes_effect(step: int, fit_every: int) -> None:
+    schedule = Schedule(replace(SCHEDULE.settings, step=step), fit_every=fit_every)
+    assert schedule.patience % step == 0
+    assert schedule.lead / 2 - step < schedule.patience <= schedule.lead / 2
+
+
 def test_turns_are_spread_over_fit_every() -> None:
     at, turns = 10**9 // STEP * STEP, SLOTS * TURNS
     daily = Schedule(replace(SCHEDULE.settings, step=60), fit_every=DAY)

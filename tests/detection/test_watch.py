@@ -1,4 +1,5 @@
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,6 +126,20 @@ def test_a_fit_is_asked_for_once_and_again_after_it_failed(values: NDArray[np.fl
     again = {labels for job in watch.due(at) for labels in job.labels}
     assert again == set(jobs[0].labels)
     assert all(job.instant > jobs[0].instant for job in upcoming)
+
+
+def test_fits_wait_for_others_but_not_until_their_models_take_effect() -> None:
+    schedule = replace(SCHEDULE, fit_every=86400)
+    hosts, samples = names(*map(str, range(600))), np.ones((600, schedule.lookback))
+    watch = Watch(schedule, Policy())
+    watch.follow(Frame(hosts, BEGIN, STEP, samples))
+    while watch.due(Frame(hosts, BEGIN, STEP, samples)):
+        pass  # the models of a start, for which nothing waits
+    ends = [Frame(hosts, BEGIN + step * STEP, STEP, samples) for step in range(1, 86400 // STEP)]
+    waited = [[at.end - job.instant for job in jobs] for at in ends if (jobs := watch.due(at))]
+    assert {max(errand) for errand in waited} == {schedule.patience}
+    assert schedule.patience < schedule.lead
+    assert len(waited) < sum(map(len, waited)) / 2
 
 
 def test_no_more_fits_are_asked_for_than_there_is_room(values: NDArray[np.float64]) -> None:
