@@ -123,8 +123,11 @@ class Sidecar:
 
     def not_ready(self) -> str | None:
         """Why the sidecar is not ready; None once every query was attempted."""
-        names = self.board.snapshot.unattempted
-        return f"not evaluated yet: {', '.join(names)}" if names or not self.board.snapshot.queries else None
+        snapshot = self.board.snapshot
+        if not snapshot.configured:
+            return "starting"
+        names = snapshot.unattempted
+        return f"not evaluated yet: {', '.join(names)}" if names else None
 
     def stop(self) -> None:
         """Stops within about three seconds, whatever is in flight."""

@@ -100,6 +100,15 @@ def test_it_is_not_ready_before_every_query_was_attempted_and_ready_though_prome
         assert "node_cpu" in get(sidecar, "/").text
 
 
+def test_without_queries_it_is_ready_once_it_has_started(clock: ManualClock) -> None:
+    config = parse(config_text("http://127.0.0.1:9"), "demo", {}).model_copy(update={"queries": ()})
+    starting = Sidecar(lambda: config, WebOptions("127.0.0.1:0"), clock, LocalExecutor())
+    assert starting.not_ready() == "starting"
+    with running(lambda: config, clock) as sidecar:
+        assert sidecar.not_ready() is None
+        assert get(sidecar, "/-/ready").status_code == 200
+
+
 def test_the_api_works_while_prometheus_is_away(clock: ManualClock) -> None:
     with serve_source(clock.now, EPOCH) as url, running(lambda: parse(config_text(url), "demo", {}), clock) as sidecar:
         until(lambda: bool(sidecar.board.snapshot.results))

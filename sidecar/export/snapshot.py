@@ -132,6 +132,11 @@ class Snapshot:
         return states
 
     @property
+    def configured(self) -> bool:
+        """Whether it is known by now which queries there are; there may be none."""
+        return self.staleness > 0
+
+    @property
     def unattempted(self) -> tuple[str, ...]:
         """The queries that were not evaluated yet, successfully or not."""
         return tuple(name for name in self.queries if name not in self.results and name not in self.failures)

@@ -35,6 +35,7 @@ from sidecar.prometheus.history import Advance, History
 from sidecar.prometheus.shard import ListingSource, NoSource, Shard, ShardSource
 from sidecar.prometheus.source import (
     BadAnswerError,
+    BadQueryError,
     PrometheusError,
     RangeSource,
     RefusedError,
@@ -251,6 +252,8 @@ class Evaluator:
         self._telemetry.evaluation_failures.labels(self.name).inc()
         if isinstance(error, AWAY):
             self._telemetry.prometheus_up.set(0)
+        elif isinstance(error, BadQueryError):
+            self._telemetry.prometheus_up.set(1)
         self._log.error("evaluation failed", error=str(error))
         self._board.fail(self.name, Failure(at, str(error)))
 

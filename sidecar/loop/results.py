@@ -56,14 +56,15 @@ def series_table(labels: tuple[LabelSet, ...], verdicts: Verdicts, watched: Watc
     """
     outcome, score = verdicts.outcome, verdicts.scores.score[:, -1]
     flag, since = outcome.flag[:, -1], outcome.since[:, -1].astype(np.float64)
-    rows = np.flatnonzero(~np.isnan(score) | (outcome.reason[:, -1] == Reason.VANISHED))
+    scored = ~np.isnan(score)
+    rows = np.flatnonzero(scored | (outcome.reason[:, -1] == Reason.VANISHED))
     gauges = {
         "anomaly_score": score,
         "anomaly_flag": flag.astype(np.float64),
         "anomaly_value": verdicts.values[:, -1],
         "anomaly_expected": verdicts.scores.expected[:, -1],
-        "anomaly_lower": watched.lower,
-        "anomaly_upper": watched.upper,
+        "anomaly_lower": np.where(scored, watched.lower, np.nan),
+        "anomaly_upper": np.where(scored, watched.upper, np.nan),
         "anomaly_start_timestamp_seconds": np.where(flag, since, np.nan),
     }
     return SeriesTable(tuple(labels[row] for row in rows), {name: gauge[rows] for name, gauge in gauges.items()})

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import HTTPConnectionPool, HTTPResponse, PoolManager
+from urllib3.connection import HTTPConnection
 
 
 class SupportsFileno(Protocol):
@@ -70,29 +70,17 @@ class Exchange:
 _current: ContextVar[Exchange] = ContextVar("exchange")
 
 
-class _Connection(HTTPConnection):
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
-        _current.get().hold(self.sock)
-        return super().getresponse()
+class _Held(HTTPConnection):
+    """What a connection of any kind does so that its exchange can cut it."""
 
-
-class _TLSConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()  # the handshake comes next
+        connected = super()._new_conn()  # a handshake may come next
         _current.get().hold(connected)
         return connected
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
         _current.get().hold(self.sock)
         return super().getresponse()
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
 
 
 class Adapter(HTTPAdapter):
@@ -113,11 +101,21 @@ class Adapter(HTTPAdapter):
         _watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **keywords: object) -> PoolManager:
-        """Make the pools of connections through a proxy."""
+        """Make the pools of connections through a proxy, once."""
+        known: PoolManager | None = self.proxy_manager.get(proxy)
+        if known is not None:
+            return known
         manager: PoolManager = super().proxy_manager_for(proxy, **self._names, **keywords)
         _watch(manager)
         return manager
 
 
 def _watch(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _holding(pool) for scheme, pool in pools.items()}
+
+
+def _holding(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """The same kind of pool, of connections that are held: direct ones, or such that go through a proxy."""
+    connection = type("Connection", (_Held, pool.ConnectionCls), {})
+    return type("Pool", (pool,), {"ConnectionCls": connection})

@@ -192,6 +192,14 @@ def test_a_failure_is_counted_logged_and_shown_and_the_last_result_stays(error: 
     assert logs == [{"event": "evaluation failed", "error": str(error), "log_level": "error", "anomaly_name": "cpu"}]
 
 
+def test_a_prometheus_that_refuses_every_expression_is_up_all_the_same() -> None:
+    bench = Bench({host("a"): noise(1)}, LocalExecutor())
+    bench.source.failures = [BadQueryError('parse error: unexpected "}"')]
+    bench.evaluator.evaluate(NOW)
+    assert bench.counted("evaluation_failures_total") == 1
+    assert bench.registry.get_sample_value("anomaly_sidecar_prometheus_up") == 1
+
+
 def test_what_the_source_warns_of_is_logged_and_counted() -> None:
     bench = Bench({host("a"): noise(1)}, LocalExecutor())
     bench.source.warnings = ("one store did not answer",)
@@ -370,7 +378,9 @@ def test_a_series_that_vanished_can_be_flagged_for_a_while() -> None:
     with capture_logs() as logs:
         result = bench.evaluate(NOW + STEP)
     assert gauge(result, "anomaly_flag") == {"a": 1, "b": 0}
-    assert np.isnan(gauge(result, "anomaly_score")["a"])
+    for name in ("anomaly_score", "anomaly_value", "anomaly_expected", "anomaly_lower", "anomaly_upper"):
+        shown = gauge(result, name)
+        assert [series for series, value in shown.items() if not np.isnan(value)] == ["b"]
     assert gauge(result, "anomaly_start_timestamp_seconds")["a"] == NOW
     assert [line["instance"] for line in logs if line["event"] == "anomaly"] == ["a"]
     assert gauge(bench.evaluate(NOW + 2 * STEP), "anomaly_flag") == {"a": 1, "b": 0}

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import Any
 
-TLS = b"\x16"  # what a handshake begins with
+TLS, SOCKS = b"\x16", b"\x05"  # what a handshake begins with
+LET_IN, CONNECTED = b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6)
 
 Answer = Callable[["Connection"], None]
 
@@ -85,7 +86,16 @@ def raw_server(*answers: Answer) -> Iterator[RawServer]:
             length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
             return head, self.rfile.read(int(length[1])).decode() if length else ""
 
+        def pretend_to_connect(self) -> None:
+            """Answers as a SOCKS proxy does that needs no password and finds every host, by its name."""
+            self.rfile.read(self.rfile.read(2)[1])
+            self.request.sendall(LET_IN)
+            self.rfile.read(self.rfile.read(5)[4] + 2)
+            self.request.sendall(CONNECTED)
+
         def handle(self) -> None:
+            if self.rfile.peek(1)[:1] == SOCKS:
+                self.pretend_to_connect()
             head, body = ("", "") if self.rfile.peek(1)[:1] == TLS else self.read()
             connection = Connection(head, body, self.request.sendall, gone)
             server.seen.append(connection)

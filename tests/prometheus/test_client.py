@@ -321,6 +321,22 @@ def test_proxy(server: RawServer) -> None:
     assert server.seen[0].head.startswith("POST http://prometheus.invalid:9090/api/v1/query_range")
 
 
+def test_a_proxy_that_speaks_socks(server: RawServer) -> None:
+    proxied = client("http://prometheus.invalid:9090", proxy_url=server.url.replace("http", "socks5h"))
+    for _ in range(2):
+        ask(proxied)
+    for seen in server.seen:
+        assert seen.head.startswith("POST /api/v1/query_range")
+        assert "Host: prometheus.invalid:9090" in seen.head
+
+
+def test_a_deadline_holds_through_a_proxy_that_speaks_socks() -> None:
+    with raw_server(trickles(b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n")) as server:
+        url = server.url.replace("http", "socks5h")
+        with pytest.raises(UnreachableError, match="1 s"):
+            ask(client("http://prometheus.invalid:9090", proxy_url=url, timeout=1))
+
+
 def test_the_values_of_a_label() -> None:
     body = b'{"status":"success","data":["a","b\\"c"],"warnings":["w"]}'
     with raw_server(http(200, body)) as server:
