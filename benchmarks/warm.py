@@ -124,7 +124,7 @@ def first_of(jobs: list[FitJob], series: int) -> list[FitJob]:
 
 
 def together(schedule: Schedule, series: int) -> int:
-    """How many of so many series are fitted in one process on an ordinary day: those whose turns wait for each other."""
+    """How many of so many series are fitted in one process on an ordinary day, as turns wait for each other."""
     turn = schedule.fit_every / (SLOTS * TURNS)
     return math.ceil(series / (SLOTS * TURNS) * (1 + schedule.patience // turn))
 

@@ -174,7 +174,7 @@ def demo(listen_address: str, exit_after: str | None, log_level: str, log_format
 @path_option("--output", "target", "Directory for the answers, or for the report.")
 @path_option("--config.file", "config_file", "Configuration file.")
 @click.option("--query", metavar="NAME", help="The query to replay, or whose settings are used.")
-@click.option("--from", "begin", metavar="TIME", help="Begin of the past to replay: RFC 3339 or unix seconds.")
+@click.option("--from", "begin", metavar="TIME", help="Begin of the past to replay: ISO 8601 or unix seconds.")
 @click.option("--to", "end", metavar="TIME", help="Its end.  [default: now]")
 @path_option("--compare", "compare", "Another configuration file, to compare with.")
 @path_option("--labels", "labels", "CSV file of known incidents: start, end and labels.")

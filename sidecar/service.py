@@ -122,10 +122,10 @@ def demonstrate(listen_address: str, exit_after: float | None, stream: TextIO) -
     narrator = Narrator(stream)
     deadline = math.inf if exit_after is None else time.monotonic() + exit_after
     with signals.handled(), serve_source(clock.now, EPOCH) as url:
-        sidecar = Sidecar(
-            lambda: parse(config_text(url), "demo", {}), WebOptions(listen_address), clock, ProcessExecutor()
-        )
         try:
+            sidecar = Sidecar(
+                lambda: parse(config_text(url), "demo", {}), WebOptions(listen_address), clock, ProcessExecutor()
+            )
             sidecar.start()
         except ListenError as error:
             log.error("not started", error=str(error))

@@ -39,10 +39,14 @@ def test_linear_algebra_gets_no_threads_of_its_own_unless_they_are_asked_for(
     assert os.environ["OPENBLAS_NUM_THREADS"] == after
 
 
+def fail_to_import() -> None:
+    assert not gc.isenabled()
+    raise ImportError
+
+
 def test_garbage_is_looked_for_again_after_an_import_that_fails() -> None:
     with pytest.raises(ImportError), uncollected():
-        assert not gc.isenabled()
-        raise ImportError
+        fail_to_import()
     assert gc.isenabled()
 
 
@@ -65,6 +69,12 @@ def test_a_missing_file_is_an_error_of_the_configuration(tmp_path: Path) -> None
 )
 def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+def test_a_demonstration_on_no_address_is_told() -> None:
+    result = CliRunner().invoke(main, ["demo", "--web.listen-address=nowhere"])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
 
 
 def test_an_address_in_use_is_told(config: Path) -> None:

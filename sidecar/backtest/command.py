@@ -99,7 +99,7 @@ class LiveRequest:
 
     Attributes:
         config_file: the configuration.
-        begin: RFC 3339 or unix seconds.
+        begin: ISO 8601 or unix seconds.
         end: the same; none: now.
         query: the only query to replay; none: all.
         compare: another configuration.

@@ -15,6 +15,9 @@ SLOTS = 24
 TURNS = 5
 """In how many turns the series of a slot are fitted, so that few change to new models at a time."""
 
+FIT_SECONDS = HOUR // 2
+"""What is left of the lead for fits themselves, however long they have waited for others."""
+
 REPLAY = DAY
 """How far back the alarms are replayed when a series changes to a new model, seconds, where steps are not short."""
 
@@ -62,7 +65,7 @@ class Schedule:
 
         The rest of the lead is for doing it.
         """
-        return self.lead // 2 // self.settings.step * self.settings.step
+        return max(self.lead - FIT_SECONDS, 0) // self.settings.step * self.settings.step
 
     @property
     def lookback(self) -> int:

@@ -115,6 +115,7 @@ class Watch:
         self.fresh: list[Fitted] = []
         self.scored_until: int = NEVER
         self.verdicts: Verdicts | None = None
+        self._resuming = False
         self.adopted: NDArray[np.intp] = np.empty(0, np.intp)
         """Rows whose alarm has ended although the change stays: it is taken for normal."""
         self.adopted_anew: NDArray[np.intp] = np.empty(0, np.intp)
@@ -135,10 +136,7 @@ class Watch:
         None before one of them has waited for as long as it may: done together they cost less. Of `most` series, if it
         is said: jobs hold the samples of theirs. The others are due the next time.
         """
-        first = first_samples(frame)
-        in_effect = self.schedule.in_effect(frame.end, first, self.series.groups)
-        newest = self.schedule.newest(frame.end, first, self.series.groups)
-        wanted = np.where(self.series.asked < in_effect, in_effect, newest)
+        wanted = self._wanted(frame)
         waiting = wanted > self.series.asked
         late = waiting & (wanted <= frame.end - self.schedule.patience)
         due = foremost(waiting & late.any(), self.series.groups, most)
@@ -147,6 +145,16 @@ class Watch:
         siblings = {"groups": self.series.groups, "seeds": self.series.seeds}
         parts = [jobs_of(frame, at, due & (wanted == at), self.schedule, **siblings) for at in instants]
         return [job for part in parts for job in part]
+
+    def _wanted(self, frame: Frame) -> NDArray[np.int64]:
+        """The fit instant of each series that is to be asked for next: none is left out for one that came after it."""
+        first, groups, asked = first_samples(frame), self.series.groups, self.series.asked
+        in_effect = self.schedule.in_effect(frame.end, first, groups)
+        newest = self.schedule.newest(frame.end, first, groups)
+        known = newest != NEVER
+        before = self.schedule.newest(np.where(known, newest - frame.step, frame.end), first, groups)
+        following = np.where(known & (before > asked), before, newest)
+        return np.where(asked < in_effect, in_effect, following)
 
     def install(self, job: FitJob, models: Models) -> None:
         """Takes the models of a job; they come into use when their time has come."""
@@ -163,6 +171,21 @@ class Watch:
         in_effect = any(fitted.instant + self.schedule.lead <= frame.end for fitted in self.fresh)
         return in_effect or self._new_steps(frame) > 0
 
+    def verdicts_of(self, frame: Frame) -> Verdicts | None:
+        """The verdicts on a frame, where there is nothing in it that they do not know yet."""
+        return None if self.has_news(frame) or frame.labels is not self.labels else self.verdicts
+
+    def missed(self, frame: Frame) -> int:
+        """How many steps came between the last one that was judged and the newest."""
+        return max(self._new_steps(frame) - 1, 0)
+
+    def resume(self) -> None:
+        """Has the next `advance` judge as after a start: the newest step, and a replay for what came before.
+
+        The state is the same as after all steps one by one, but of those between nothing is told.
+        """
+        self.scored_until, self.verdicts, self._resuming = NEVER, None, True
+
     def advance(self, frame: Frame, suppressed: Bools | None = None) -> Verdicts:
         """Scores the steps that are new in a frame, and moves the alarms over them.
 
@@ -172,7 +195,9 @@ class Watch:
         new = self._new_steps(frame)
         was_on, began = self.series.flagged.copy(), self.series.alarms.since.copy()
         was_firing = was_on & (self.series.alarms.active == self.scored_until)
-        changed = self._change_models(frame.end)
+        renewed = self._change_models(frame.end)
+        changed = renewed | (self._resuming & (self.series.instant != NEVER))
+        self._resuming = False
         kept = None if new else self.verdicts
         verdicts = kept.newest() if kept else Verdicts.blank(frame, max(new, 1), self.settings)
         if new:
@@ -188,7 +213,7 @@ class Watch:
                 self._judge(frame, suppressed, block, verdicts, last)
         self.series.flagged[:] = verdicts.outcome.flag[:, -1]
         ended = was_on & ~self.series.flagged
-        self._adopt(frame, np.flatnonzero(ended), began, cut_short=changed & was_firing)
+        self._adopt(frame, np.flatnonzero(ended), began, cut_short=renewed & was_firing)
         self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
 

@@ -1,12 +1,16 @@
 """Runs work on a Dask cluster that may come and go."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+PAUSE = 60.0
+"""Seconds for which work fails at once after a scheduler was not there: who submits must not wait for it each time."""
 
 
 class DaskExecutor(Executor):
@@ -21,14 +25,14 @@ class DaskExecutor(Executor):
         self._connect = connect
         self._lock = threading.Lock()
         self._client: Any = None
+        self._absent: Exception | None = None
+        self._absent_until = 0.0
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Calls `fn` on a worker; it and its arguments and result are pickled."""
         try:
             with self._lock:
-                if self._client is None or self._client.status == "closed":
-                    self._client = self._connect()
-                future: Future[T] = self._client.get_executor(pure=False).submit(fn, *args, **kwargs)
+                future: Future[T] = self._connected().get_executor(pure=False).submit(fn, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 the caller gets it from the future
             future = Future()
             future.set_exception(error)
@@ -41,3 +45,15 @@ class DaskExecutor(Executor):
             if self._client is not None:
                 self._client.close(timeout=1)
                 self._client = None
+
+    def _connected(self) -> Any:  # noqa: ANN401 the package is optional, and so are its types
+        """A client that works."""
+        if self._client is None or self._client.status == "closed":
+            if self._absent is not None and time.monotonic() < self._absent_until:
+                raise self._absent
+            try:
+                self._client = self._connect()
+            except Exception as error:
+                self._absent, self._absent_until = error, time.monotonic() + PAUSE
+                raise
+        return self._client

@@ -34,7 +34,7 @@ class WorkerTimeoutError(RuntimeError):
 
 
 class ProcessExecutor(Executor):
-    """An executor that starts a fresh process for each call, a few at a time.
+    """An executor that starts a fresh process for each call, one at a time or a few.
 
     Unlike a process pool it survives a worker that is killed, and kills one that hangs. Unlike those of
     `multiprocessing` its processes do not import the main module, and leave no resource tracker behind, which would

@@ -1,6 +1,7 @@
 """One pass of one query at one instant: fetch, fit what is due, score, publish."""
 
 import dataclasses
+import re
 import threading
 import time
 from concurrent.futures import Executor
@@ -46,6 +47,12 @@ from sidecar.prometheus.source import (
 AWAY = (UnreachableError, UnavailableError, RefusedError, BadAnswerError)
 """Failures that say that Prometheus cannot be used, rather than that a query is wrong."""
 
+MOST_MISSED = 60
+"""Steps that are judged one after the other when they come late, after an outage: more would take too much memory."""
+
+OF_THE_LOG = {"self", "method_name", "event"}
+"""Names that the log needs for itself."""
+
 SUPPRESSION_REASONS = {
     Reason.WRONG_DIRECTION: "direction",
     Reason.SMALL_DEVIATION: "min_deviation",
@@ -82,33 +89,40 @@ class Evaluator:
 
     def __init__(self, query: QueryConfig, offset: int, timezone: str, around: Surroundings) -> None:
         """Evaluates `query` on samples that are at least `offset` seconds old; days are those of `timezone`."""
-        schedule = schedule_of(query, timezone)
         self.name = query.name
+        self._query = query
+        self._schedule = schedule_of(query, timezone)
         self._step = query.step
         self._offset = offset
         # Held whenever history or watch may change; what is read under it is consistent.
         self._lock = threading.Lock()
-        source = LettingGo(part_of(around.source, query, schedule), self._lock)
-        self._history = History(
-            source,
-            query.expr,
-            query.step,
-            schedule.lookback,
-            query.max_series,
-            min_samples=schedule.settings.min_steps,
-        )
-        self._suppression = suppression_of(query, schedule, source)
-        self._suppressed: Bools | None = None
+        self._all = around.source
         self._missing = query.missing.value
-        self._watch = Watch(schedule, policy_of(query))
+        self._begin()
         self._turns = BandTurns(around.interval)
         self._desk = FitDesk(around.executor, query.name, around.telemetry)
         self._export = Exporter(query.name, query.labels)
         self._board = around.board
         self._telemetry = around.telemetry
         self._log = structlog.get_logger().bind(anomaly_name=query.name)
-        self._published: QueryResult | None = None
         self._closed = False
+
+    def _begin(self) -> None:
+        """Begins with nothing known."""
+        query, schedule = self._query, self._schedule
+        self._source = LettingGo(part_of(self._all, query, schedule), self._lock)
+        self._history = History(
+            self._source,
+            query.expr,
+            query.step,
+            schedule.lookback,
+            query.max_series,
+            min_samples=schedule.settings.min_steps,
+        )
+        self._suppression = suppression_of(query, schedule, self._source)
+        self._suppressed: Bools | None = None
+        self._watch = Watch(schedule, policy_of(query))
+        self._published: QueryResult | None = None
 
     def evaluate(self, at: float) -> None:
         """Evaluates the query as of an instant, unix seconds; a failure is counted, logged and shown, not raised."""
@@ -145,33 +159,47 @@ class Evaluator:
 
     def close(self) -> None:
         """Publishes nothing more, a failure neither, and drops the fits that have not begun."""
-        self._closed = True
+        self._closed = self._source.closed = True
         self._desk.cancel()
 
     def _evaluate(self, at: float) -> QueryResult:
         end = int(at - self._offset) // self._step * self._step
-        self._desk.collect(self._watch, at)
-        advance = self._fetch(end)
-        frame = filled(advance.frame, self._missing)
-        if frame.end < self._watch.scored_until:
+        if end < self._watch.scored_until:
             self._begin_anew()
+        self._desk.collect(self._watch, at)
+        advance = self._fetch(self._history, end)
+        frame = filled(advance.frame, self._missing)
+        verdicts = self._watch.verdicts_of(frame)
+        # Before the watch moves on: should this fail, it is still of the frame that was suppressed last.
+        suppressed = self._suppressed_in(frame) if verdicts is None else None
         self._watch.follow(frame)
         self._desk.send(self._watch.due(frame, self._desk.room), at)
-        verdicts = self._watch.verdicts
-        news = verdicts is None or self._watch.has_news(frame)
-        if verdicts is None or news:
-            verdicts = self._judge(frame)
+        news = verdicts is None
+        if verdicts is None:
+            verdicts = self._judge(frame, suppressed)
         turn = self._turns.rows(verdicts.scores.score[:, -1], self._watch.series.bounded, frame.end)
         self._watch.bound(frame, turn)
         if self._published is not None and not news and not turn.size:
             return dataclasses.replace(self._published, at=at)
         return self._result(at, advance, verdicts)
 
-    def _judge(self, frame: Frame) -> Verdicts:
-        self._suppressed = self._suppression.mask(frame) if self._suppression else None
+    def _suppressed_in(self, frame: Frame) -> Bools | None:
+        if self._suppression is None:
+            return None
+        condition = self._fetch(self._suppression.history, frame.end)
+        if condition.dropped:
+            self._log.warning("suppress_when returns more series than max_series", left_out=condition.dropped)
+        return self._suppression.mask(frame, condition.frame)
+
+    def _judge(self, frame: Frame, suppressed: Bools | None) -> Verdicts:
+        self._suppressed = suppressed
         before = self._watch.series.flagged.copy()
-        verdicts = self._watch.advance(frame, self._suppressed)
-        self._count_suppressed(verdicts)
+        if self._watch.missed(frame) > MOST_MISSED:
+            self._watch.resume()
+        stepped = frame.end > self._watch.scored_until
+        verdicts = self._watch.advance(frame, suppressed)
+        if stepped:
+            self._count_suppressed(verdicts)
         self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._step))
         self._report_ended(frame, before & ~self._watch.series.flagged)
         self._report_adopted(frame)
@@ -181,12 +209,11 @@ class Evaluator:
         """Forgets what was learned under a clock that has been set back: it is of a time that has not come."""
         self._log.warning("the clock was set back, models are fitted anew")
         self._desk.cancel()
-        self._watch = Watch(self._watch.schedule, self._watch.policy)
-        self._published = None
+        self._begin()
 
-    def _fetch(self, end: int) -> Advance:
+    def _fetch(self, history: History, end: int) -> Advance:
         try:
-            advance = self._history.advance(end)
+            advance = history.advance(end)
         except PrometheusError as error:
             self._telemetry.prometheus_requests.labels(self.name).inc(error.requests)
             self._telemetry.prometheus_request_failures.labels(self.name).inc(error.requests)
@@ -247,6 +274,7 @@ class Evaluator:
         )
 
     def _fail(self, at: float, error: Exception) -> None:
+        self._published = None  # or it would be shown anew, as of the next evaluation without news
         if self._closed:  # given up for a reload, which is no failure
             return
         self._telemetry.evaluation_failures.labels(self.name).inc()
@@ -259,8 +287,9 @@ class Evaluator:
 
 
 def told_labels(labels: LabelSet) -> dict[str, object]:
-    """The labels as a log line has them: one may have any name, also that of the line's own text."""
-    return {name: text for name, text in labels if name != "event"}
+    """The labels as a log line has them: one may have any name, also with spaces, or that of the line's own text."""
+    names = (re.sub(r"[\x00-\x20\x7f=\"]", "_", name) for name, _ in labels)
+    return {name + "_" * (name in OF_THE_LOG): text for name, (_, text) in zip(names, labels, strict=True)}
 
 
 def facts(verdicts: Verdicts, row: int, why: Account | None) -> dict[str, object]:

@@ -10,23 +10,36 @@ from sidecar.detection.review import Case
 from sidecar.detection.schedule import NEVER
 from sidecar.detection.watch import Watch
 from sidecar.prometheus.frame import Frame
-from sidecar.prometheus.source import RangeResult, RangeSource
+from sidecar.prometheus.source import RangeResult, RangeSource, StoppedError
 
 
 class LettingGo:
-    """A source that lets a lock go while it waits for an answer: whoever looks on need not wait for Prometheus."""
+    """A source that lets a lock go while it waits for an answer: whoever looks on need not wait for Prometheus.
+
+    Attributes:
+        closed: whether nobody wants the answers any more.
+    """
 
     def __init__(self, source: RangeSource, lock: Lock) -> None:
         self._source = source
         self._lock = lock
+        self.closed = False
 
     def query_range(self, expr: str, start: int, end: int, step: int) -> RangeResult:
-        """Asks the source; the caller holds the lock before and after."""
+        """Asks the source; the caller holds the lock before and after.
+
+        Raises:
+            StoppedError: it was closed, meanwhile maybe.
+            PrometheusError: the source's.
+        """
         self._lock.release()
         try:
-            return self._source.query_range(expr, start, end, step)
+            result = self._source.query_range(expr, start, end, step)
         finally:
             self._lock.acquire()
+        if self.closed:
+            raise StoppedError("given up for a reload")
+        return result
 
 
 def case_of(row: int, frame: Frame, missing: str, watch: Watch, suppressed: Bools | None) -> Case | None:

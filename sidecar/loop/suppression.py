@@ -12,20 +12,18 @@ class Suppression:
 
     A sample of the condition that is not 0 concerns every series that has all of its labels; one without labels
     concerns all of them.
+
+    Attributes:
+        history: the samples of the condition.
     """
 
     def __init__(self, history: History) -> None:
-        self._history = history
+        self.history = history
         self._concerned: NDArray[np.bool_] = np.zeros((0, 0), bool)
         self._known: tuple[tuple[LabelSet, ...], tuple[LabelSet, ...]] = ((), ())
 
-    def mask(self, frame: Frame) -> NDArray[np.bool_]:
-        """Whether the condition holds, for each series of the frame and each of its steps.
-
-        Raises:
-            PrometheusError: the condition could not be evaluated.
-        """
-        condition = self._history.advance(frame.end).frame
+    def mask(self, frame: Frame, condition: Frame) -> NDArray[np.bool_]:
+        """Whether the condition holds, for each series of the frame and each of its steps, by its own samples."""
         if self._known != (frame.labels, condition.labels):
             self._known = (frame.labels, condition.labels)
             self._concerned = concerned(frame.labels, condition.labels)

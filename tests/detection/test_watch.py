@@ -142,6 +142,24 @@ def test_fits_wait_for_others_but_not_until_their_models_take_effect() -> None:
     assert len(waited) < sum(map(len, waited)) / 2
 
 
+@pytest.mark.parametrize("apart", [STEP, 900, 1800, 2100])
+def test_no_fit_is_left_out_for_one_that_is_due_soon_after(apart: int) -> None:
+    schedule = replace(SCHEDULE, fit_every=86400)
+    watch, hosts = Watch(schedule, Policy()), names("a")
+    watch.follow(Frame(hosts, BEGIN, STEP, np.ones((1, 1))))
+    regular = int(schedule.newest(BEGIN + 2 * 86400, np.array([NEVER]), watch.series.groups)[0])
+    doubled = regular - apart
+    first = doubled + schedule.lead - 2 * schedule.settings.min_history
+    asked = {}
+    for end in range(first, regular + 2 * schedule.lead, STEP):
+        samples = np.full((1, schedule.lookback), np.nan)
+        samples[0, -((end - first) // STEP + 1) :] = 1.0
+        for job in watch.due(Frame(hosts, end - (schedule.lookback - 1) * STEP, STEP, samples)):
+            asked[job.instant] = end - job.instant
+    assert {doubled, regular} < asked.keys()
+    assert max(asked.values()) <= schedule.patience
+
+
 def test_no_more_fits_are_asked_for_than_there_is_room(values: NDArray[np.float64]) -> None:
     watch, all_at_once = Watch(SCHEDULE, Policy()), Watch(SCHEDULE, Policy())
     at = frame(values, T)

@@ -12,6 +12,7 @@ from sidecar.detection.fits import FitJob, run
 from sidecar.detection.settings import Settings
 from sidecar.detection.tables import Curves
 from sidecar.execution.choice import ExecutorError, lasting_executor
+from sidecar.execution.dask import DaskExecutor
 from sidecar.execution.local import LocalExecutor
 from sidecar.execution.process import ProcessExecutor
 from tests.execution.conftest import Cluster
@@ -70,8 +71,9 @@ def test_work_runs_on_both_workers_and_its_errors_come_back(on_dask: Executor) -
 
 
 def test_a_scheduler_that_goes_away_fails_the_work_and_serves_again_when_it_is_back(
-    cluster: Cluster, on_dask: Executor
+    cluster: Cluster, on_dask: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sidecar.execution.dask.PAUSE", 0)
     assert on_dask.submit(divmod, 7, 2).result(60) == (3, 1)
     cluster.kill()
     with pytest.raises((CancelledError, ExecutorError)):
@@ -86,6 +88,26 @@ def test_a_scheduler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ExecutorError, match="start a scheduler there"):
         executor.submit(divmod, 7, 2).result(10)
     executor.shutdown()
+
+
+def test_a_scheduler_that_was_not_there_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts: list[int] = []
+
+    def connect() -> None:
+        attempts.append(len(attempts))
+        raise ExecutorError("nobody there")
+
+    def fails(executor: Executor) -> None:
+        with pytest.raises(ExecutorError, match="nobody there"):
+            executor.submit(divmod, 7, 2).result(10)
+
+    executor = DaskExecutor(connect)
+    for _ in range(3):
+        fails(executor)
+    assert len(attempts) == 1
+    monkeypatch.setattr("sidecar.execution.dask.time.monotonic", lambda: 1e12)
+    fails(executor)
+    assert len(attempts) == 2
 
 
 def test_the_executors_of_a_run() -> None:

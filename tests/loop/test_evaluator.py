@@ -7,11 +7,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from sidecar.config.schema import WARM_UP_STEPS, Alarm, MinDeviation, QueryConfig, Sharding
 from sidecar.config.vocabulary import Missing, Scope
+from sidecar.detection.fits import FitJob
 from sidecar.execution.local import LocalExecutor
 from sidecar.export.board import Board
 from sidecar.export.snapshot import QueryResult, State
@@ -200,6 +202,85 @@ def test_a_prometheus_that_refuses_every_expression_is_up_all_the_same() -> None
     assert bench.registry.get_sample_value("anomaly_sidecar_prometheus_up") == 1
 
 
+def test_after_a_failure_nothing_old_is_shown_anew() -> None:
+    samples = {host("a"): noise(1)}
+    bench = warm(samples, labels={"team": "infra"})
+    before = bench.board.snapshot.results["cpu"]
+    samples[host("a")][NOW + STEP] = 9.0
+    samples[(*host("b"), ("team", "other"))] = {NOW + STEP: 1.0}
+    for late in (0, 30, 60, 90):
+        assert bench.evaluate(NOW + STEP + late) is before
+        assert "cpu" in bench.board.snapshot.failures
+
+
+@pytest.mark.parametrize("name", ["self", "method_name", "event", "service name", 'a="b"'])
+def test_an_anomaly_is_told_whatever_its_labels_are_called(name: str) -> None:
+    labels = (*host("a"), (name, "x"))
+    samples = {labels: noise(1)}
+    bench = warm(samples)
+    samples[labels][NOW + STEP] = 9.0
+    with capture_logs() as logs:
+        bench.evaluate(NOW + STEP)
+    assert bench.board.snapshot.failures == {}
+    [line] = [line for line in logs if line["event"] == "anomaly"]
+    assert "x" in line.values()
+    assert "anomaly" in structlog.processors.LogfmtRenderer()(None, "warning", line)
+
+
+def test_after_a_long_outage_the_state_is_that_of_a_start_and_little_memory_was_needed() -> None:
+    late = NOW + 400 * STEP
+    samples = {host("a"): noise(1, steps=1400, end=late), host("b"): noise(2, steps=1400, end=late)}
+    samples[host("b")] |= dict.fromkeys(range(late - 5 * STEP, late + STEP, STEP), 9.0)
+    bench, started = warm(samples), Bench(samples, LocalExecutor())
+    for at in (late, late + 1, late + 2):
+        shown, anew = bench.evaluate(at), started.evaluate(at)
+    assert gauge(shown, "anomaly_flag") == gauge(anew, "anomaly_flag") == {"a": 0, "b": 1}
+    assert gauge(shown, "anomaly_score") == gauge(anew, "anomaly_score")
+    since = gauge(anew, "anomaly_start_timestamp_seconds")["b"]
+    assert gauge(shown, "anomaly_start_timestamp_seconds")["b"] == since == late - 5 * STEP
+    assert bench.board.snapshot.failures == {}
+
+
+def test_steps_that_come_late_are_judged_one_by_one_but_not_a_whole_outage() -> None:
+    samples = {host("a"): noise(1, steps=1000, end=NOW + 100 * STEP)}
+    bench = warm(samples)
+    bench.evaluate(NOW + 61 * STEP)
+    verdicts = bench.evaluator._watch.verdicts
+    assert verdicts is not None
+    assert len(verdicts.times) == 61
+    bench = warm(samples)
+    bench.evaluate(NOW + 62 * STEP)
+    verdicts = bench.evaluator._watch.verdicts
+    assert verdicts is not None
+    assert len(verdicts.times) == 1
+    assert np.isfinite(verdicts.scores.score).all()
+
+
+def test_what_is_said_of_the_condition_is_logged_and_counted_too() -> None:
+    bench = Bench({host("a"): noise(1)}, LocalExecutor(), suppress_when="deploy", max_series=1)
+    assert bench.evaluator._suppression is not None
+    deploys = MemorySource({(("instance", name),): {NOW: 1.0} for name in "abc"})
+    deploys.warnings = ("one store did not answer",)
+    bench.evaluator._suppression.history._source = deploys
+    with capture_logs() as logs:
+        bench.evaluate(NOW)
+    assert [line["left_out"] for line in logs if "left_out" in line] == [2]
+    assert [line["warning"] for line in logs if "warning" in line] == ["one store did not answer"]
+    assert bench.counted("prometheus_requests_total") == len(bench.source.asked) + len(deploys.asked)
+
+
+def test_a_shard_lists_its_values_anew_when_the_clock_was_set_back() -> None:
+    sharded = {"by": "instance", "count": 1, "index": 0}
+    bench = Bench({host("a"): noise(1)}, LocalExecutor(), expr='cpu{instance=~"${shard}"}')
+    bench.evaluator._query = QUERY.model_validate(
+        {"name": "cpu", "expr": 'cpu{instance=~"${shard}"}', "sharding": sharded}
+    )
+    bench.evaluator._begin()
+    for at in (NOW, NOW - 10 * STEP):
+        bench.evaluate(at)
+    assert [end for _, _, end in bench.source.listed] == [NOW, NOW - 10 * STEP]
+
+
 def test_what_the_source_warns_of_is_logged_and_counted() -> None:
     bench = Bench({host("a"): noise(1)}, LocalExecutor())
     bench.source.warnings = ("one store did not answer",)
@@ -346,7 +427,7 @@ def test_flags_are_not_raised_while_the_condition_to_suppress_them_holds() -> No
     bench = Bench(samples, LocalExecutor(), suppress_when="deploy")
     deploys = MemorySource({(("job", "node"),): {NOW + STEP: 1.0}})
     assert bench.evaluator._suppression is not None
-    bench.evaluator._suppression._history._source = deploys
+    bench.evaluator._suppression.history._source = deploys
     for at in (NOW, NOW + 1, NOW + 2):
         bench.evaluate(at)
     for i in (1, 2):
@@ -363,6 +444,12 @@ def test_small_deviations_are_scored_and_not_flagged() -> None:
     result = bench.evaluate(NOW + STEP)
     assert gauge(result, "anomaly_score")["a"] >= 1
     assert gauge(result, "anomaly_flag") == {"a": 0}
+    assert bench.counted("flags_suppressed_total", reason="min_deviation") == 1
+    watch = bench.evaluator._watch
+    watch.install(
+        FitJob(watch.labels, NOW, np.empty((1, 0)), np.empty(0, np.uint64), watch.settings), watch.series.models
+    )
+    bench.evaluate(NOW + STEP + 30)
     assert bench.counted("flags_suppressed_total", reason="min_deviation") == 1
 
 

@@ -8,7 +8,7 @@ from sidecar.execution.local import LocalExecutor
 from sidecar.export.snapshot import QueryResult
 from sidecar.loop.inspection import LettingGo
 from sidecar.prometheus.frame import LabelSet
-from sidecar.prometheus.source import RangeResult, UnreachableError
+from sidecar.prometheus.source import RangeResult, StoppedError, UnreachableError
 from tests.loop.test_evaluator import NOW, STEP, Bench, Samples, gauge, host, noise, warm
 from tests.prometheus.memory_source import MemorySource
 
@@ -48,7 +48,7 @@ def test_a_review_knows_where_flags_were_not_wanted() -> None:
     bench = Bench(samples, LocalExecutor(), suppress_when="deploy")
     assert bench.evaluator._suppression is not None
     deploys = MemorySource({(("job", "node"),): {NOW + STEP: 1.0}})
-    bench.evaluator._suppression._history._source = deploys
+    bench.evaluator._suppression.history._source = deploys
     for at in (NOW, NOW + 1, NOW + 2):
         bench.evaluate(at)
     for i in (1, 2):
@@ -58,6 +58,34 @@ def test_a_review_knows_where_flags_were_not_wanted() -> None:
     assert case is not None
 
     assert review(case).outcome.flag[0, -2:].tolist() == [False, True]
+
+
+def test_what_was_suppressed_goes_with_the_series_also_while_the_condition_cannot_be_had() -> None:
+    samples = {host("b"): noise(1)}
+    bench = Bench(samples, LocalExecutor(), suppress_when="deploy")
+    assert bench.evaluator._suppression is not None
+    deploys = MemorySource({(("instance", "b"),): {NOW: 1.0}})
+    bench.evaluator._suppression.history._source = deploys
+    bench.evaluate(NOW)
+    deploys.failures = [UnreachableError("away")]
+    samples |= {host("a"): noise(2, end=NOW + STEP), host("b"): noise(1) | {NOW + STEP: 0.3}}
+    bench.evaluate(NOW + STEP)
+    case = bench.evaluator.case(exported("b"))
+    assert case is not None
+    assert case.suppressed is not None
+    assert case.suppressed[0, -2:].tolist() == [False, True]
+    assert bench.evaluator.case(exported("a")) is None
+
+
+def test_a_query_that_is_given_up_takes_no_answer_any_more() -> None:
+    lock = threading.Lock()
+    source = LettingGo(MemorySource({}), lock)
+    with lock:
+        source.query_range("up", 0, 0, 1)
+        source.closed = True
+        with pytest.raises(StoppedError):
+            source.query_range("up", 0, 0, 1)
+        assert lock.locked()
 
 
 def test_a_series_without_a_model_is_reviewed_without_scores() -> None:
