@@ -25,7 +25,7 @@ class DaskExecutor(Executor):
         self._connect = connect
         self._lock = threading.Lock()
         self._client: Any = None
-        self._absent: Exception | None = None
+        self._absent: str | None = None  # a text, as an error would hold what it was raised for
         self._absent_until = 0.0
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -50,10 +50,10 @@ class DaskExecutor(Executor):
         """A client that works."""
         if self._client is None or self._client.status == "closed":
             if self._absent is not None and time.monotonic() < self._absent_until:
-                raise self._absent
+                raise ConnectionError(self._absent)
             try:
                 self._client = self._connect()
             except Exception as error:
-                self._absent, self._absent_until = error, time.monotonic() + PAUSE
+                self._absent, self._absent_until = str(error), time.monotonic() + PAUSE
                 raise
         return self._client

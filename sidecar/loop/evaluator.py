@@ -1,21 +1,16 @@
 """One pass of one query at one instant: fetch, fit what is due, score, publish."""
 
 import dataclasses
-import re
 import threading
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from sidecar.allocator import give_back_freed
 from sidecar.config.promql import PLACEHOLDER
 from sidecar.config.schema import QueryConfig
-from sidecar.detection.account import Account, accounts
-from sidecar.detection.alarm import Reason
 from sidecar.detection.arrays import Bools
 from sidecar.detection.missing import filled
 from sidecar.detection.review import Case
@@ -30,6 +25,7 @@ from sidecar.loop.fitting import FitDesk
 from sidecar.loop.inspection import LettingGo, case_of
 from sidecar.loop.results import newly_flagged, rows_by_state, series_table, unscored
 from sidecar.loop.suppression import Suppression
+from sidecar.loop.telling import Teller
 from sidecar.loop.terms import policy_of, schedule_of
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.history import Advance, History
@@ -49,20 +45,6 @@ AWAY = (UnreachableError, UnavailableError, RefusedError, BadAnswerError)
 
 MOST_MISSED = 60
 """Steps that are judged one after the other when they come late, after an outage: more would take too much memory."""
-
-OF_THE_LOG = {"self", "method_name", "event"}
-"""Names that the log needs for itself."""
-
-SUPPRESSION_REASONS = {
-    Reason.WRONG_DIRECTION: "direction",
-    Reason.SMALL_DEVIATION: "min_deviation",
-    Reason.INVALID_VALUE: "valid_range",
-    Reason.SUPPRESSED: "suppress_when",
-}
-"""Why a score over the threshold raises no flag, and what the metric calls it."""
-
-MOST_LOGGED = 20
-"""New anomalies of one evaluation that get a log line each, and as many that end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +86,7 @@ class Evaluator:
         self._export = Exporter(query.name, query.labels)
         self._board = around.board
         self._telemetry = around.telemetry
+        self._teller = Teller(query.name, around.telemetry)
         self._log = structlog.get_logger().bind(anomaly_name=query.name)
         self._closed = False
 
@@ -199,10 +182,9 @@ class Evaluator:
         stepped = frame.end > self._watch.scored_until
         verdicts = self._watch.advance(frame, suppressed)
         if stepped:
-            self._count_suppressed(verdicts)
-        self._report_alarms(frame, verdicts, newly_flagged(verdicts, before, self._step))
-        self._report_ended(frame, before & ~self._watch.series.flagged)
-        self._report_adopted(frame)
+            self._teller.count_suppressed(verdicts)
+        self._teller.tell_begun(self._watch, verdicts, newly_flagged(verdicts, before, self._step))
+        self._teller.tell_ended(self._watch, before & ~self._watch.series.flagged)
         return verdicts
 
     def _begin_anew(self) -> None:
@@ -228,38 +210,6 @@ class Evaluator:
             self._telemetry.prometheus_up.set(1)
         return advance
 
-    def _count_suppressed(self, verdicts: Verdicts) -> None:
-        for reason, name in SUPPRESSION_REASONS.items():
-            steps = int((verdicts.outcome.reason == reason).sum())
-            self._telemetry.flags_suppressed.labels(self.name, name).inc(steps)
-
-    def _report_alarms(self, frame: Frame, verdicts: Verdicts, rows: NDArray[np.intp]) -> None:
-        self._telemetry.alarms.labels(self.name).inc(len(rows))
-        told = rows[:MOST_LOGGED]
-        models, scores = self._watch.series.models.take(told), verdicts.scores.take(told)
-        for row, why in zip(told, accounts(models, scores, self._watch.settings), strict=True):
-            self._log.warning("anomaly", **told_labels(frame.labels[row]) | facts(verdicts, row, why))
-        if len(rows) > MOST_LOGGED:
-            self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
-
-    def _report_ended(self, frame: Frame, ended: Bools) -> None:
-        """Tells of alarms that are over, but for those after which the change stays."""
-        over = np.setdiff1d(np.flatnonzero(ended), self._watch.adopted)
-        self._tell(frame, over, "the anomaly is over", "further anomalies are over")
-
-    def _report_adopted(self, frame: Frame) -> None:
-        """Tells of lasting changes that are taken for normal from now on."""
-        rows = self._watch.adopted_anew
-        self._telemetry.normal_adopted.labels(self.name).inc(len(rows))
-        text = "a lasting change is taken for normal from now on"
-        self._tell(frame, rows, text, "further lasting changes are taken for normal")
-
-    def _tell(self, frame: Frame, rows: NDArray[np.intp], text: str, further: str) -> None:
-        for row in rows[:MOST_LOGGED].tolist():
-            self._log.info(text, **told_labels(frame.labels[row]))
-        if len(rows) > MOST_LOGGED:
-            self._log.info(further, series=len(rows) - MOST_LOGGED)
-
     def _result(self, at: float, advance: Advance, verdicts: Verdicts) -> QueryResult:
         labels = self._export(advance.frame.labels)
         rows = rows_by_state(verdicts, advance.present, self._watch.series.failed)
@@ -284,25 +234,6 @@ class Evaluator:
             self._telemetry.prometheus_up.set(1)
         self._log.error("evaluation failed", error=str(error))
         self._board.fail(self.name, Failure(at, str(error)))
-
-
-def told_labels(labels: LabelSet) -> dict[str, object]:
-    """The labels as a log line has them: one may have any name, also with spaces, or that of the line's own text."""
-    names = (re.sub(r"[\x00-\x20\x7f=\"]", "_", name) for name, _ in labels)
-    return {name + "_" * (name in OF_THE_LOG): text for name, (_, text) in zip(names, labels, strict=True)}
-
-
-def facts(verdicts: Verdicts, row: int, why: Account | None) -> dict[str, object]:
-    """What the log says of a series that was flagged; `why` is None where it has no score, for it vanished."""
-    told: dict[str, object] = {
-        "score": round(float(verdicts.scores.score[row, -1]), 3),
-        "value": float(f"{verdicts.values[row, -1]:.6g}"),
-        "expected": float(f"{verdicts.scores.expected[row, -1]:.6g}"),
-        "since": int(verdicts.outcome.since[row, -1]),
-    }
-    if why is None:
-        return told | {"changed": "vanished"}
-    return told | {"changed": ", ".join(why.changed), "unusual": why.rarest, "one_in": float(f"{why.one_in:.2g}")}
 
 
 def part_of(source: ListingSource, query: QueryConfig, schedule: Schedule) -> RangeSource:

@@ -239,9 +239,10 @@ def _without_credentials(url: str) -> str:
 def _refusal(response: requests.Response, body: bytes) -> PrometheusError:
     """Say what an answer other than 200 means, with the server's own words."""
     status = response.status_code
-    text = f"HTTP {status}: {_words(body)}"
-    if status in _BAD_QUERY:
-        return BadQueryError(_words(body))
+    said = _said(body)
+    text = f"HTTP {status}: {excerpt(body) if said is None else said}"
+    if status in _BAD_QUERY and said is not None:
+        return BadQueryError(said)
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UnavailableError(text, _retry_after(response.headers.get("Retry-After")))
     if response.is_redirect:
@@ -252,14 +253,15 @@ def _refusal(response: requests.Response, body: bytes) -> PrometheusError:
     return RefusedError(text)
 
 
-def _words(body: bytes) -> str:
+def _said(body: bytes) -> str | None:
+    """The error that Prometheus itself reports; None where the body is of what stands before it, or of a TLS port."""
     try:
         read_envelope(body)
     except BadQueryError as error:
         return str(error)
     except BadAnswerError:
         pass
-    return excerpt(body)
+    return None
 
 
 def _retry_after(header: str | None) -> float | None:

@@ -92,6 +92,7 @@ class Adapter(HTTPAdapter):
     """
 
     def __init__(self, connections: int, server_name: str | None = None) -> None:
+        self._making = threading.Lock()
         self._names = {} if server_name is None else {"server_hostname": server_name, "assert_hostname": server_name}
         super().__init__(pool_connections=1, pool_maxsize=connections)
 
@@ -101,13 +102,14 @@ class Adapter(HTTPAdapter):
         _watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **keywords: object) -> PoolManager:
-        """Make the pools of connections through a proxy, once."""
-        known: PoolManager | None = self.proxy_manager.get(proxy)
-        if known is not None:
-            return known
-        manager: PoolManager = super().proxy_manager_for(proxy, **self._names, **keywords)
-        _watch(manager)
-        return manager
+        """Make the pools of connections through a proxy, once for all threads."""
+        with self._making:
+            known: PoolManager | None = self.proxy_manager.get(proxy)
+            if known is not None:
+                return known
+            manager: PoolManager = super().proxy_manager_for(proxy, **self._names, **keywords)
+            _watch(manager)
+            return manager
 
 
 def _watch(manager: PoolManager) -> None:

@@ -94,7 +94,7 @@ FAULTS: dict[str, tuple[Callable[[PrometheusServer], Answer], str]] = {
     ),
     "a login page": (lambda _: http(200, "<html>Sign in"), "not the JSON of the Prometheus API"),
     "a tenant that may not": (lambda _: http(401, "no org id"), "HTTP 401: 'no org id'"),
-    "a request it cannot read": (lambda _: http(400, "bad"), "bad"),
+    "a request it cannot read": (lambda _: http(400, "bad"), "HTTP 400: 'bad'"),
 }
 
 

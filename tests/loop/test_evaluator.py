@@ -20,6 +20,7 @@ from sidecar.export.snapshot import QueryResult, State
 from sidecar.export.telemetry import Telemetry
 from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.loop.fitting import DEADLINE
+from sidecar.loop.telling import Teller
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.source import BadQueryError, PrometheusError, RangeResult, UnreachableError
 from tests.prometheus.memory_source import MemorySource
@@ -546,22 +547,19 @@ def test_an_anomaly_is_logged_once_when_it_is_over() -> None:
 
 
 def test_an_alarm_is_not_over_where_the_change_stays() -> None:
-    bench = warm({host(f"h{i}"): noise(i) for i in range(3)})
-    frame = bench.evaluator._history.frame
-    assert frame is not None
-    bench.evaluator._watch.adopted = np.array([1])
+    watch = warm({host(f"h{i}"): noise(i) for i in range(3)}).evaluator._watch
+    watch.adopted = np.array([1])
     with capture_logs() as logs:
-        bench.evaluator._report_ended(frame, np.ones(3, dtype=bool))
+        Teller("cpu", Telemetry(CollectorRegistry(), "test")).tell_ended(watch, np.ones(3, dtype=bool))
     assert [line["instance"] for line in logs] == ["h0", "h2"]
 
 
 def test_changes_that_are_taken_for_normal_are_counted_and_logged() -> None:
     bench = warm({host(f"h{i}"): noise(i) for i in range(22)})
-    frame = bench.evaluator._history.frame
-    assert frame is not None
-    bench.evaluator._watch.adopted_anew = np.arange(22)
+    watch = bench.evaluator._watch
+    watch.adopted_anew = np.arange(22)
     with capture_logs() as logs:
-        bench.evaluator._report_adopted(frame)
+        bench.evaluator._teller.tell_ended(watch, np.zeros(22, dtype=bool))
     assert bench.counted("normal_adopted_total") == 22
     assert len(logs) == 21
     assert (logs[0]["instance"], logs[20]["series"]) == ("h0", 2)

@@ -78,7 +78,8 @@ def test_split_at_the_most_points_of_an_answer() -> None:
 
 
 def test_failure_of_a_later_part_counts_all_requests() -> None:
-    with raw_server(http(200, matrix()), http(400, "no")) as server, pytest.raises(BadQueryError) as raised:
+    no = '{"status":"error","errorType":"bad_data","error":"no"}'
+    with raw_server(http(200, matrix()), http(400, no)) as server, pytest.raises(BadQueryError) as raised:
         client(server.url).query_range("up", T0, T0 + 11_000 * 60, 60)
     assert raised.value.requests == 2
 
@@ -114,7 +115,7 @@ def test_error_carries_the_servers_words(status: int) -> None:
     assert raised.value.requests == 1
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422])
 def test_refused(status: int) -> None:
     with pytest.raises(RefusedError, match=f"^HTTP {status}: 'no tenant'") as raised:
         asked(http(status, "no tenant"))

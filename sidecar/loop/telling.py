@@ -1,0 +1,86 @@
+"""Tells of the alarms of a query: what began, what ended and what was suppressed, in counts and log lines."""
+
+import re
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from sidecar.detection.account import Account, accounts
+from sidecar.detection.alarm import Reason
+from sidecar.detection.arrays import Bools
+from sidecar.detection.watch import Verdicts, Watch
+from sidecar.export.telemetry import Telemetry
+from sidecar.prometheus.frame import LabelSet
+
+MOST_LOGGED = 20
+"""New anomalies of one evaluation that get a log line each, and as many that end."""
+
+OF_THE_LOG = {"self", "method_name", "event"}
+"""Names that the log needs for itself."""
+
+SUPPRESSION_REASONS = {
+    Reason.WRONG_DIRECTION: "direction",
+    Reason.SMALL_DEVIATION: "min_deviation",
+    Reason.INVALID_VALUE: "valid_range",
+    Reason.SUPPRESSED: "suppress_when",
+}
+"""Why a score over the threshold raises no flag, and what the metric calls it."""
+
+
+class Teller:
+    """Counts and logs what the alarms of one query do."""
+
+    def __init__(self, query: str, telemetry: Telemetry) -> None:
+        self._query = query
+        self._telemetry = telemetry
+        self._log = structlog.get_logger().bind(anomaly_name=query)
+
+    def count_suppressed(self, verdicts: Verdicts) -> None:
+        """Counts the steps whose score raised no flag, by what held it back."""
+        for reason, name in SUPPRESSION_REASONS.items():
+            steps = int((verdicts.outcome.reason == reason).sum())
+            self._telemetry.flags_suppressed.labels(self._query, name).inc(steps)
+
+    def tell_begun(self, watch: Watch, verdicts: Verdicts, rows: NDArray[np.intp]) -> None:
+        """Tells of rows of a watch whose alarms have begun, and why."""
+        self._telemetry.alarms.labels(self._query).inc(len(rows))
+        told = rows[:MOST_LOGGED]
+        models, scores = watch.series.models.take(told), verdicts.scores.take(told)
+        for row, why in zip(told, accounts(models, scores, watch.settings), strict=True):
+            self._log.warning("anomaly", **told_labels(watch.labels[row]) | facts(verdicts, row, why))
+        if len(rows) > MOST_LOGGED:
+            self._log.warning("further anomalies", series=len(rows) - MOST_LOGGED)
+
+    def tell_ended(self, watch: Watch, ended: Bools) -> None:
+        """Tells of rows whose alarms are over, and of lasting changes that are taken for normal from now on."""
+        over = np.setdiff1d(np.flatnonzero(ended), watch.adopted)
+        self._tell(watch, over, "the anomaly is over", "further anomalies are over")
+        self._telemetry.normal_adopted.labels(self._query).inc(len(watch.adopted_anew))
+        text = "a lasting change is taken for normal from now on"
+        self._tell(watch, watch.adopted_anew, text, "further lasting changes are taken for normal")
+
+    def _tell(self, watch: Watch, rows: NDArray[np.intp], text: str, further: str) -> None:
+        for row in rows[:MOST_LOGGED].tolist():
+            self._log.info(text, **told_labels(watch.labels[row]))
+        if len(rows) > MOST_LOGGED:
+            self._log.info(further, series=len(rows) - MOST_LOGGED)
+
+
+def told_labels(labels: LabelSet) -> dict[str, object]:
+    """The labels as a log line has them: one may have any name, also with spaces, or that of the line's own text."""
+    names = (re.sub(r"[\x00-\x20\x7f=\"]", "_", name) for name, _ in labels)
+    return {name + "_" * (name in OF_THE_LOG): text for name, (_, text) in zip(names, labels, strict=True)}
+
+
+def facts(verdicts: Verdicts, row: int, why: Account | None) -> dict[str, object]:
+    """What the log says of a series that was flagged; `why` is None where it has no score, for it vanished."""
+    told: dict[str, object] = {
+        "score": round(float(verdicts.scores.score[row, -1]), 3),
+        "value": float(f"{verdicts.values[row, -1]:.6g}"),
+        "expected": float(f"{verdicts.scores.expected[row, -1]:.6g}"),
+        "since": int(verdicts.outcome.since[row, -1]),
+    }
+    if why is None:
+        return told | {"changed": "vanished"}
+    return told | {"changed": ", ".join(why.changed), "unusual": why.rarest, "one_in": float(f"{why.one_in:.2g}")}
