@@ -5,14 +5,14 @@ from functools import partial
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from sidecar.web.app import create_app
 from tests.web.conftest import Sidecar
 
 
 class Client:
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._transport = httpx.ASGITransport(app)
         self.get = partial(self.request, "GET")
         self.head = partial(self.request, "HEAD")

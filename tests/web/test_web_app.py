@@ -1,16 +1,35 @@
 import re
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from sidecar.web.app import create_app
-from tests.web.client import client
+from sidecar.web.app import Deferred
+from sidecar.web.documented import create_documented_app
+from sidecar.web.management import Management
+from tests.web.client import Client, client
 from tests.web.conftest import AT, Sidecar
 
 NEED_THE_API = ("config", "docs", "openapi.json", "assets/page.js", "api/v1/queries", "api/v1/series", "predict")
-REFERENCE = Path(__file__).parents[2] / "docs/reference/http.md"
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs/reference/http.md"
+ASKED_FOR = """
+import sys
+import sidecar.service
+from tests.web.client import client
+from tests.web.conftest import Sidecar
+
+ask = client(Sidecar(not_ready="starting"))
+print(ask.get("/metrics").status_code, ask.get("/-/ready").status_code, "fastapi" in sys.modules)
+print(ask.get("/nothing").status_code, "fastapi" in sys.modules)
+"""
 
 
 def test_metrics_are_text_by_default(sidecar: Sidecar) -> None:
@@ -159,7 +178,7 @@ def test_without_the_api_only_metrics_and_management_are_left(sidecar: Sidecar, 
 
 def test_every_route_is_documented_and_nothing_else(sidecar: Sidecar) -> None:
     served: dict[str, set[str]] = {}
-    for route in create_app(sidecar.backend, version="0").routes:
+    for route in create_documented_app(Management(sidecar.backend, enable_lifecycle=False), "", "0").routes:
         assert isinstance(route, Route)
         served.setdefault(route.path, set()).update(route.methods or ())
     rows = re.findall(r"^\| `(/\S*)` \| ([A-Z, ]+) \|", REFERENCE.read_text(), re.MULTILINE)
@@ -170,3 +189,25 @@ def test_every_route_is_documented_and_nothing_else(sidecar: Sidecar) -> None:
 def test_time_comes_from_the_clock(sidecar: Sidecar) -> None:
     assert sidecar.now == AT
     assert "2023-11-14 22:13:20 UTC" in client(sidecar).get("/").text
+
+
+def test_metrics_and_management_are_served_without_the_framework() -> None:
+    asked = subprocess.run([sys.executable, "-c", ASKED_FOR], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert asked.stdout.split() == ["200", "503", "False", "404", "True"]
+
+
+def test_the_rest_is_built_once_beside_the_event_loop() -> None:
+    built: list[threading.Thread] = []
+
+    def build() -> ASGIApp:
+        built.append(threading.current_thread())
+        return PlainTextResponse("here")
+
+    ask = Client(Deferred(build))
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(ask.get, ["/"] * 8))
+
+    assert [answer.text for answer in answers] == ["here"] * 8
+    assert len(built) == 1
+    assert built[0].name == "AnyIO worker thread"
