@@ -43,14 +43,20 @@ class Track:
     @classmethod
     def of(cls, statistic: Reader, wanted: Iterable[Ints], width: int) -> "Track":
         """A statistic at all of the columns that are `wanted`, each taken once however often it is read."""
-        asked = np.arange(width) == 0  # there is always something to read
-        for columns in wanted:
-            asked[columns[columns >= 0]] = True
-        return cls(np.cumsum(asked) - 1, np.asfortranarray(statistic(np.flatnonzero(asked))))
+        columns, place = numbered(wanted, width)
+        return cls(place, np.asfortranarray(statistic(columns)))
 
     def read(self, at: Ints) -> Floats:
         """The values at columns that are held."""
         return back(self.values, np.where(at >= 0, self.place[np.maximum(at, 0)], -1))
+
+
+def numbered(wanted: Iterable[Ints], width: int) -> tuple[Ints, Ints]:
+    """The columns of `width` that are `wanted`, each once and ascending, and their places among these, by number."""
+    asked = np.arange(width) == 0  # there is always something to read
+    for columns in wanted:
+        asked[columns[columns >= 0]] = True
+    return np.flatnonzero(asked), np.cumsum(asked) - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from functools import partial, reduce
 import numpy as np
 
 from sidecar.detection.arrays import Floats, Ints, Singles
-from sidecar.detection.columns import TINY, Panel, Reader, Track, back, days_ago, mean, median
+from sidecar.detection.columns import TINY, Panel, Reader, Track, back, days_ago, mean, median, numbered
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings
 
@@ -64,21 +64,27 @@ class Expectation(Rows):
         return cls(zeros(rows), zeros((rows, 4)), zeros((rows, 3)), hours, hours.copy(), zeros(rows))
 
 
-def fit_expectation(panel: Panel, at: Ints, learnt: Floats, unit: Floats) -> Expectation:
-    """Forecasts of the columns `at` (n,), learnt where `learnt` (S, n) is not NaN; `unit` (S,) is the spread."""
+def fit_expectation(panel: Panel, at: Ints, learnt: Floats, unit: Floats, others: Ints) -> tuple[Expectation, Track]:
+    """Forecasts of the columns `at` (n,), learnt where `learnt` (S, n) is not NaN; `unit` (S,) is the spread.
+
+    With them comes what the slow one says of these columns and of `others`.
+    """
     smooth = panel.smooth(len(at))
     target, hours = np.where(np.isnan(learnt), np.nan, smooth(at)), panel.hours(at)
     centre = np.nan_to_num(median(target[:, :, None])[:, 0])
-    predictors = contexts(panel, smooth, centre, at)
-    weights = regress(predictors, target - centre[:, None])
-    residual = smooth(at) - centre[:, None] - forecast(weights, predictors)
+    columns, place = numbered([at, others], panel.width)
+    predictors = contexts(panel, smooth, centre, columns)
+    weights = regress(predictors[:, :, place[at]], target - centre[:, None])
+    apart = forecast(weights, predictors)
+    residual = smooth(at) - centre[:, None] - apart[:, place[at]]
     track = Track(np.cumsum(np.isin(np.arange(panel.width), at)) - 1, np.asfortranarray(residual))
     before = lagged(track.read, at, panel.settings)
     residual = np.where(np.isnan(learnt), np.nan, residual)
     carry = regress(before, residual)
     innovation = residual - forecast(carry, before)
     scale, fast_scale = (hourly_scale(left / per_spread(unit), hours) for left in (residual, innovation))
-    return Expectation(centre, weights, carry, scale, fast_scale, fit_persistence(panel, at, learnt))
+    expectation = Expectation(centre, weights, carry, scale, fast_scale, fit_persistence(panel, at, learnt))
+    return expectation, Track(place, np.asfortranarray(centre[:, None] + apart))
 
 
 def per_spread(unit: Floats) -> Floats:

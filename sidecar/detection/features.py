@@ -8,6 +8,7 @@ for a band can try value after value without looking at the past again.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -150,13 +151,13 @@ class Past:
     least: Floats
 
     @classmethod
-    def of(cls, usual: Usual, panel: Panel, at: Ints) -> "Past":
-        """Of the columns `at` (n,)."""
+    def of(cls, usual: Usual, panel: Panel, at: Ints, slow: Track | None = None) -> "Past":
+        """Of the columns `at` (n,); `slow` is the slow forecast of the `foretold` ones, where it is known already."""
         settings, smooth = panel.settings, panel.smooth(len(at))
         return cls(
             bucket=Window.of(panel.read, at, np.arange(1, settings.bucket)),
             least=np.maximum(LEAST_SPREAD * usual.unit, TINY)[:, None],
-            **_by_forecast(usual, panel, smooth, at),
+            **_by_forecast(usual, panel, smooth, at, slow),
             **_by_other_days(panel, smooth, at),
             **_by_column(usual, panel, at),
         )
@@ -195,12 +196,17 @@ def over(distance: Floats, scale: Floats) -> Floats:
     return np.clip(distance / scale, -FARTHEST, FARTHEST)
 
 
-def _by_forecast(usual: Usual, panel: Panel, smooth: Reader, at: Ints) -> dict[str, Any]:
-    """What comes of the forecasts of the columns and of those just before them."""
-    settings, expectation = panel.settings, usual.expectation
+def foretold(at: Ints, settings: Settings) -> Ints:
+    """The columns whose slow forecast the features of columns (n,) go by: they and those just before them."""
     lags = np.arange(0, 2 * settings.long_steps, settings.bucket)  # innovations of a window look back on another one
-    slow = Track.of(lambda columns: expected(expectation, panel, smooth, columns), [at - lags[:, None]], panel.width)
-    residuals = Track.of(lambda columns: smooth(columns) - slow.read(columns), [at - lags[:, None]], panel.width)
+    return np.asarray(at - lags[:, None])
+
+
+def _by_forecast(usual: Usual, panel: Panel, smooth: Reader, at: Ints, known: Track | None) -> dict[str, Any]:
+    """What comes of the forecasts of the columns and of those just before them."""
+    settings, expectation, before = panel.settings, usual.expectation, [foretold(at, panel.settings)]
+    slow = known or Track.of(partial(expected, expectation, panel, smooth), before, panel.width)
+    residuals = Track.of(lambda columns: smooth(columns) - slow.read(columns), before, panel.width)
     scale, fast_scale = (by_hour(each, usual.unit) for each in (expectation.scale, expectation.fast_scale))
 
     def relative(columns: Ints) -> Floats:

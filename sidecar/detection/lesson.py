@@ -7,10 +7,10 @@ import numpy as np
 
 from sidecar.detection import combination
 from sidecar.detection.arrays import Bools, Floats, Ints
-from sidecar.detection.columns import TINY, Panel, median
+from sidecar.detection.columns import TINY, Panel, Track, median
 from sidecar.detection.combination import Grounds
 from sidecar.detection.expectation import fit_expectation
-from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, names, usual_change
+from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, foretold, names, usual_change
 from sidecar.detection.habit import habit_of, recurrence_of
 from sidecar.detection.models import Models
 from sidecar.detection.rows import Rows
@@ -82,10 +82,10 @@ def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None
     panel, width = Panel.of(values, end, settings), values.shape[1]
     at, age = bucket_ends(width, settings), ages(values)
     learnt = np.where(with_past(at, age, width, settings), values[:, at], np.nan)
-    basis = usual_of(values, panel, at, learnt)
-    if some is not None:
-        at, learnt = at[-1 - some], learnt[:, -1 - some]
-    found, apart = features(basis, panel, at, learnt), 1.0 if some is None else np.diff(some[::-1]).mean()
+    chosen = np.arange(len(at)) if some is None else len(at) - 1 - some
+    basis, slow = usual_of(values, panel, at, learnt, foretold(at[chosen], settings))
+    found = features(basis, panel, at[chosen], learnt[:, chosen], slow)
+    apart = 1.0 if some is None else np.diff(some[::-1]).mean()
     every = np.full(len(values), apart * settings.bucket * settings.step)
     return Lesson(basis, found, noise_of(values, settings), age / settings.bucket, every, well_known(values, settings))
 
@@ -114,17 +114,21 @@ def spacing(values: Floats, columns: int, settings: Settings) -> Floats:
     return np.asarray(np.maximum(whole / 2**halvings / settings.bucket / columns, 1.0))
 
 
-def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats) -> Usual:
-    """What the features are measured with, by the columns `at` (n,) where `learnt` (S, n) has a value."""
+def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats, others: Ints) -> tuple[Usual, Track]:
+    """What the features are measured with, by the columns `at` (n,) where `learnt` (S, n) has a value.
+
+    With it comes the slow forecast of these columns and of `others`.
+    """
     magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))
     unit = np.maximum(ordinary_spread(values), NOISE * magnitude)
     rough = usual_change(panel, at, ~np.isnan(learnt))
-    return Usual(unit, rough, fit_expectation(panel, at, learnt, unit))
+    expectation, slow = fit_expectation(panel, at, learnt, unit, others)
+    return Usual(unit, rough, expectation), slow
 
 
-def features(basis: Usual, panel: Panel, at: Ints, values: Floats) -> Floats:
+def features(basis: Usual, panel: Panel, at: Ints, values: Floats, slow: Track) -> Floats:
     """Features (S, F, n) of the columns `at` (n,), whose values are given (S, n); NaN where one is."""
-    found = Past.of(basis, panel, at).features(values)
+    found = Past.of(basis, panel, at, slow).features(values)
     return np.where(np.isnan(values)[:, None], np.nan, found)
 
 

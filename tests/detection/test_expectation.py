@@ -31,7 +31,7 @@ WANDERING = 10 + np.cumsum(RNG.normal(0, 1, len(T)))
 def fitted(values: Floats) -> tuple[Expectation, Panel]:
     panel = Panel.of(values, END, SETTINGS)
     learnt = np.where(np.arange(len(T)) >= 7 * 24, values, np.nan)
-    return fit_expectation(panel, T, learnt, values.std(axis=1)), panel
+    return fit_expectation(panel, T, learnt, values.std(axis=1), T)[0], panel
 
 
 def left_over(values: Floats) -> Floats:

@@ -4,8 +4,8 @@ import pytest
 from sidecar.detection.arrays import Floats
 from sidecar.detection.columns import Panel
 from sidecar.detection.detector import fit
-from sidecar.detection.features import FARTHEST, Past, Usual, names, over
-from sidecar.detection.lesson import features, ordinary_spread
+from sidecar.detection.features import FARTHEST, Past, Usual, foretold, names, over
+from sidecar.detection.lesson import ordinary_spread, usual_of
 from sidecar.detection.settings import DAY, HOUR, MINUTE, Settings, context_steps
 
 CHANGE = 1_711_846_800
@@ -35,7 +35,7 @@ def usual(values: Floats, settings: Settings) -> Usual:
 
 def of_the_newest(values: Floats, settings: Settings) -> dict[str, Floats]:
     panel, at = Panel.of(values, CHANGE, settings), np.array([values.shape[1] - 1])
-    found = features(usual(values, settings), panel, at, values[:, at])[:, :, 0]
+    found = Past.of(usual(values, settings), panel, at).features(values[:, at])[:, :, 0]
     return dict(zip(names(settings), found.T, strict=True))
 
 
@@ -48,6 +48,16 @@ def test_few_columns_have_the_features_they_have_among_many(settings: Settings) 
     every = np.arange(values.shape[1] - 40, values.shape[1])
     many = Past.of(basis, Panel.of(values, CHANGE, settings), every).features(values[:, every])
     np.testing.assert_array_equal(few, many[:, :, -3:])
+
+
+@pytest.mark.parametrize("settings", PLANS)
+def test_the_forecast_of_the_fit_is_that_of_the_features(settings: Settings) -> None:
+    values = series(settings)
+    panel, every = Panel.of(values, CHANGE, settings), np.arange(values.shape[1])
+    some = every[-40::7]
+    basis, slow = usual_of(values, panel, every[::2], values[:, ::2], foretold(some, settings))
+    known = Past.of(basis, panel, some, slow).features(values[:, some])
+    np.testing.assert_array_equal(known, Past.of(basis, panel, some).features(values[:, some]))
 
 
 @pytest.mark.parametrize("settings", PLANS)
