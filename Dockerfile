@@ -37,7 +37,8 @@ ENV PATH=/opt/sidecar/bin:$PATH \
     OPENBLAS_NUM_THREADS=1
 USER 65532:65532
 EXPOSE 9847
+# Any answer will do, as one that asks for a password. With TLS or on another port, give a check of your own or none.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "from http.client import HTTPConnection as H; c = H('127.0.0.1', 9847, timeout=4); c.request('GET', '/-/healthy'); exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "from http.client import HTTPConnection as H; c = H('127.0.0.1', 9847, timeout=4); c.request('GET', '/-/healthy'); exit(c.getresponse().status >= 500)"]
 ENTRYPOINT ["sidecar"]
 CMD ["run", "--config.file=/etc/sidecar/config.yaml"]

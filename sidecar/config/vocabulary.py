@@ -132,11 +132,13 @@ _MOST_CONFIRM_STEPS = 100
 
 
 def _number(value: object) -> object:
-    """A number that came as text, from the environment, as the number it is."""
+    """A number that came as text, from the environment or by a tool that knows no infinity, as the number it is."""
     if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value):
         return int(value)
     if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{0,18}\.[0-9]{1,18}", value):
         return float(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\.(inf|Inf|INF)", value):
+        return float(value.replace(".", ""))
     return value
 
 

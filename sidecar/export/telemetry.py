@@ -1,5 +1,6 @@
 """The sidecar's own metrics, `anomaly_sidecar_*`."""
 
+import math
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -51,7 +52,8 @@ class Telemetry:
         query = ANOMALY_NAME
         build_info = gauge("build_info", "Always 1; what is running.", "version", "python_version")
         build_info.labels(version, platform.python_version()).set(1)
-        self.prometheus_up = gauge("prometheus_up", "Whether the newest request to Prometheus was answered.")
+        self.prometheus_up = gauge("prometheus_up", "Whether Prometheus answered the newest request; NaN before one.")
+        self.prometheus_up.set(math.nan)
         self.config_last_reload_successful = gauge(
             "config_last_reload_successful", "Whether the newest attempt to load the configuration succeeded."
         )

@@ -36,6 +36,7 @@ from sidecar.prometheus.source import (
     PrometheusError,
     RangeSource,
     RefusedError,
+    TooSlowError,
     UnavailableError,
     UnreachableError,
 )
@@ -228,10 +229,10 @@ class Evaluator:
         if self._closed:  # given up for a reload, which is no failure
             return
         self._telemetry.evaluation_failures.labels(self.name).inc()
-        if isinstance(error, AWAY):
-            self._telemetry.prometheus_up.set(0)
-        elif isinstance(error, BadQueryError):
+        if isinstance(error, BadQueryError | TooSlowError):
             self._telemetry.prometheus_up.set(1)
+        elif isinstance(error, AWAY):
+            self._telemetry.prometheus_up.set(0)
         self._log.error("evaluation failed", error=str(error))
         self._board.fail(self.name, Failure(at, str(error)))
 

@@ -29,6 +29,7 @@ from sidecar.prometheus.source import (
     RefusedError,
     StoppedError,
     TooLargeError,
+    TooSlowError,
     UnavailableError,
     UnreachableError,
 )
@@ -244,7 +245,8 @@ def _refusal(response: requests.Response, body: bytes) -> PrometheusError:
     if status in _BAD_QUERY and said is not None:
         return BadQueryError(said)
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return UnavailableError(text, _retry_after(response.headers.get("Retry-After")))
+        kind = TooSlowError if said is not None and said.startswith("timeout:") else UnavailableError
+        return kind(text, _retry_after(response.headers.get("Retry-After")))
     if response.is_redirect:
         target = _without_credentials(response.headers["Location"])
         return RefusedError(

@@ -3,6 +3,7 @@
 PrometheusError
 ├── UnreachableError   no whole answer: refused, reset, cut off, too slow
 ├── UnavailableError   the server said "not now" (429, 5xx) until the time was up
+│   └── TooSlowError   Prometheus itself gave the expression up, as it took too long
 ├── RefusedError       the server, or what stands before it, does not let us in: 401, 403, 404, a redirect
 ├── BadQueryError      the server understood and will not evaluate the expression
 ├── BadAnswerError     the answer is not what the API promises
@@ -40,6 +41,10 @@ class UnavailableError(PrometheusError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooSlowError(UnavailableError):
+    """The server is there, and took longer for the expression than it allows itself."""
 
 
 class RefusedError(PrometheusError):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -100,6 +101,14 @@ def _of_query(snapshot: Snapshot, name: str, now: float) -> Iterator[Row]:
             yield Row(result, labels, State.STALE)
     for labels, state in result.unscored.items():
         yield Row(result, labels, state)
+
+
+def label_names(snapshot: Snapshot, query: str | None) -> set[str]:
+    """The labels that the series of a query, or of all queries, have."""
+    names = snapshot.queries if query is None else (query,)
+    results = [snapshot.results[name] for name in names if name in snapshot.results]
+    every = chain.from_iterable((*result.series.labels, *result.unscored) for result in results)
+    return {name for labels in every for name, _ in labels}
 
 
 def ordered(found: Sequence[Row], sort: Sort) -> Sequence[Row]:

@@ -1,5 +1,7 @@
 """The routes of the pages for people, and of what they load."""
 
+from urllib.parse import urlencode
+
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -24,6 +26,9 @@ def serve_pages(app: FastAPI, prefix: str, backend: Backend) -> None:
             not_ready=backend.not_ready(),
             parameters=request.query_params.multi_items(),
         )
+        if view.foreign:
+            known = [(name, value) for name, value in view.parameters if name not in view.foreign]
+            return RedirectResponse(f"?{urlencode(known)}")
         return _page(status_page(view))
 
     @readable(app, f"{prefix}/docs", include_in_schema=False)

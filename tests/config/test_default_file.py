@@ -145,10 +145,10 @@ def test_node_cpu_is_the_busy_share_of_a_machine(config: Config, tmp_path: Path)
 @pytest.mark.real
 def test_throttling_is_the_share_of_periods(config: Config, tmp_path: Path) -> None:
     given = []
-    for pod, periods in (("a", 10.0), ("idle", 0.0)):
+    for pod, periods in (("api-6d4b75cb6d-x7k2p", 10.0), ("idle", 0.0)):
         given.append(series("container_cpu_cfs_periods_total", container(pod), periods))
         given.append(series("container_cpu_cfs_throttled_periods_total", container(pod), periods / 4))
-    expected = {'{namespace="shop", pod="a", container="app"}': 0.25}
+    expected = {'{namespace="shop", pod="api-6d4b75cb6d-x7k2p", container="app", workload="api"}': 0.25}
     promtool(tmp_path, query(config, "container_cpu_throttling").expr, given, expected)
 
 

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,12 @@ def test_numbers_and_durations_may_come_from_the_environment(key: str, value: st
     written = value if key == "alarm" else "'${V}'"
     (query,) = parsed(MINIMAL.replace("expr", f"{key}: {written}, expr"), V="0.25" if key == "alarm" else value).queries
     assert expected == (query.alarm.exit if key == "alarm" else getattr(query, key))
+
+
+@pytest.mark.parametrize("text", [".inf", ".Inf", ".INF", "+.inf"])
+def test_a_bound_without_limit_may_be_text_as_helm_knows_no_infinity(text: str) -> None:
+    (query,) = parsed(MINIMAL.replace("expr", f"valid_range: ['-.inf', '{text}'], expr")).queries
+    assert query.valid_range == (-math.inf, math.inf)
 
 
 def test_a_switch_may_come_from_the_environment() -> None:

@@ -22,7 +22,14 @@ from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.loop.fitting import DEADLINE
 from sidecar.loop.telling import Teller
 from sidecar.prometheus.frame import Frame, LabelSet
-from sidecar.prometheus.source import BadQueryError, PrometheusError, RangeResult, UnreachableError
+from sidecar.prometheus.source import (
+    BadQueryError,
+    PrometheusError,
+    RangeResult,
+    TooSlowError,
+    UnavailableError,
+    UnreachableError,
+)
 from tests.prometheus.memory_source import MemorySource
 
 STEP = 300
@@ -180,7 +187,12 @@ def test_an_offset_keeps_a_distance_from_now() -> None:
 
 @pytest.mark.parametrize(
     ("error", "up"),
-    [(UnreachableError("connection refused"), 0.0), (BadQueryError('parse error: unexpected "}"'), 1.0)],
+    [
+        (UnreachableError("connection refused"), 0.0),
+        (UnavailableError("HTTP 503: 'starting'"), 0.0),
+        (TooSlowError("HTTP 503: timeout: query timed out"), 1.0),
+        (BadQueryError('parse error: unexpected "}"'), 1.0),
+    ],
 )
 def test_a_failure_is_counted_logged_and_shown_and_the_last_result_stays(error: PrometheusError, up: float) -> None:
     bench = warm({host("a"): noise(1)})

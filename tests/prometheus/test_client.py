@@ -20,6 +20,7 @@ from sidecar.prometheus.source import (
     RefusedError,
     StoppedError,
     TooLargeError,
+    TooSlowError,
     UnavailableError,
     UnreachableError,
 )
@@ -145,7 +146,14 @@ def test_retries_until_it_answers(failure: Answer) -> None:
 
 
 def test_retries_end() -> None:
-    with pytest.raises(UnavailableError, match="HTTP 503: timeout: query timed out") as raised:
+    with pytest.raises(UnavailableError, match="HTTP 503: unavailable: starting") as raised:
+        asked(http(503, error("unavailable", "starting")))
+    assert not isinstance(raised.value, TooSlowError)
+    assert raised.value.requests == 4
+
+
+def test_an_expression_that_takes_too_long_is_told_from_a_server_that_is_away() -> None:
+    with pytest.raises(TooSlowError, match="HTTP 503: timeout: query timed out") as raised:
         asked(http(503, error("timeout", "query timed out")))
     assert raised.value.requests == 4
 

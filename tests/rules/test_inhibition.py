@@ -17,11 +17,14 @@ EXAMPLE = Path(__file__).parents[2] / "rules/alertmanager.example.yaml"
 MUTED, HEARD = "suppressed", "active"
 
 ALERTS = [
-    # No new results of one query: what is known of its anomalies is old, those of another are not concerned.
+    # One replica without new results, which mutes nothing that another may have found.
     (HEARD, "AnomalySidecarResultsStale", {"anomaly_name": "stale", "instance": "a:9847", "job": "sidecar"}),
-    (MUTED, "AnomalyDetected", {"anomaly_name": "stale", "instance": "db-1"}),
-    (MUTED, "AnomalyWidespread", {"anomaly_name": "stale"}),
-    (HEARD, "AnomalyDetected", {"anomaly_name": "fresh", "instance": "db-1"}),
+    (HEARD, "AnomalyDetected", {"anomaly_name": "stale", "instance": "db-1"}),
+    (HEARD, "AnomalyInWorkload", {"anomaly_name": "stale", "namespace": "shop", "workload": "api"}),
+    # One alert for all series of a team, and no other team muted.
+    (HEARD, "AnomalyWidespread", {"anomaly_name": "shared", "team": "web"}),
+    (MUTED, "AnomalyDetected", {"anomaly_name": "shared", "team": "web", "instance": "db-1"}),
+    (HEARD, "AnomalyInWorkload", {"anomaly_name": "shared", "team": "data", "namespace": "n", "workload": "etl"}),
     # One alert for a query that is anomalous in many places.
     (HEARD, "AnomalyWidespread", {"anomaly_name": "wide"}),
     (MUTED, "AnomalyInWorkload", {"anomaly_name": "wide", "namespace": "shop", "workload": "api"}),

@@ -211,3 +211,13 @@ def test_the_rest_is_built_once_beside_the_event_loop() -> None:
     assert [answer.text for answer in answers] == ["here"] * 8
     assert len(built) == 1
     assert built[0].name == "AnyIO worker thread"
+
+
+def test_labels_that_a_scrape_added_to_an_alert_are_left_out_of_its_link(sidecar: Sidecar) -> None:
+    sidecar.publish("cpu", {"a": 2.0, "b": 0.5})
+    ask = client(sidecar)
+
+    led = ask.get("/?anomaly_name=cpu&pod=a&cluster=west&page.search=a&pod=a%26b")
+    assert (led.status_code, led.headers["location"]) == (307, "?anomaly_name=cpu&pod=a&page.search=a&pod=a%26b")
+    for known in ("/?anomaly_name=cpu&pod=a", "/?pod=gone", "/?cluster=", "/?anomaly_name=other&cluster=west"):
+        assert ask.get(known).status_code == 200

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from sidecar.config.schema import QueryConfig
 from sidecar.export.labels import ANOMALY_NAME
 from sidecar.export.snapshot import Snapshot, State
-from sidecar.web.listing import Filter, Row, Sort, ordered, rows, series_id, shown_labels
+from sidecar.web.listing import Filter, Row, Sort, label_names, ordered, rows, series_id, shown_labels
 from sidecar.web.words import finding, instant, quantity
 
 SHOWN = 50
@@ -49,6 +49,13 @@ class View:
             labels=[(name, value) for name, value in self.parameters if name not in own],
             search=asked.get(SEARCH, ""),
         )
+
+    @property
+    def foreign(self) -> set[str]:
+        """Labels of the address that no series has, as a scrape adds them to what alerts link from."""
+        which = self.filter
+        known = label_names(self.snapshot, which.query)
+        return {name for name, value in which.labels if value and name not in known} if known else set()
 
     def unit(self, query: str) -> str:
         """The unit of a query's values."""
