@@ -28,17 +28,33 @@ def tool(name: str) -> str:
     return found
 
 
+def setting(*values: str) -> list[str]:
+    """The arguments that set values."""
+    return [part for value in values for part in ("--set", value)]
+
+
 def values_file(scenario: str) -> str:
     return str(CHART / "ci" / f"{scenario}-values.yaml")
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that is written twice, as kustomize and stricter readers than Helm do."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        keys = [key.value for key, _ in node.value]
+        if twice := {key for key in keys if keys.count(key) > 1}:
+            raise yaml.constructor.ConstructorError(None, None, f"written twice: {sorted(twice)}", node.start_mark)
+        super().flatten_mapping(node)
+
+
 def documents(text: str) -> list[Document]:
-    return [document for document in yaml.safe_load_all(text) if document]
+    """The documents of a text; an error where a key is written twice."""
+    return [document for document in yaml.load_all(text, _StrictLoader) if document]
 
 
-def template(helm: str, *arguments: str, chart: Path = CHART) -> str:
+def template(helm: str, *arguments: str, chart: Path = CHART, release: str = "release") -> str:
     """What `helm template` writes; the error's text is Helm's own."""
-    command = [tool(helm), "template", "release", str(chart), "--namespace", "monitoring", *arguments]
+    command = [tool(helm), "template", release, str(chart), "--namespace", "monitoring", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)

@@ -8,7 +8,19 @@ import pytest
 import yaml
 
 from sidecar.config.load import parse
-from tests.helm.chart import CHART, HELMS, MONITORING_CRDS, ROOT, Document, documents, of_kind, rendered, template, tool
+from tests.helm.chart import (
+    CHART,
+    HELMS,
+    MONITORING_CRDS,
+    ROOT,
+    Document,
+    documents,
+    of_kind,
+    rendered,
+    setting,
+    template,
+    tool,
+)
 from tests.helm.manifests import NEWEST, OLDEST, OLDEST_WITH_NATIVE_SIDECARS, validate
 
 CHECKOUT = Path(__file__).parent / "checkout"
@@ -73,6 +85,15 @@ def test_a_kubernetes_before_native_sidecars_refuses_it(checkout: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.parametrize("helm", HELMS)
+def test_the_container_can_go_without_a_probe(helm: str, checkout: Path) -> None:
+    arguments = setting("prometheus-anomaly-sidecar.livenessProbe=null")
+    workload = of_kind(documents(template(helm, *arguments, chart=checkout)), "Deployment")
+    validate(workload, NEWEST)
+    assert not [key for key in sidecar_container(workload) if "Probe" in key]
+
+
+@pytest.mark.real
 def test_a_change_of_the_configuration_replaces_the_workload_pods(checkout: Path) -> None:
     def annotations(url: str) -> Document:
         value = f"prometheus-anomaly-sidecar.prometheus.url={url}"
@@ -89,9 +110,8 @@ def test_the_readme_shows_the_chart_that_is_tested() -> None:
     assert [line for line in shown.splitlines() if line not in tested] == []
 
 
-def kustomized() -> list[Document]:
-    command = [tool("kubectl"), "kustomize", str(ROOT / "kustomize" / "example")]
-    return documents(subprocess.check_output(command, text=True))
+def kustomized(directory: Path = ROOT / "kustomize" / "example") -> list[Document]:
+    return documents(subprocess.check_output([tool("kubectl"), "kustomize", str(directory)], text=True))
 
 
 @pytest.mark.real
@@ -110,6 +130,22 @@ def test_the_kustomize_component_does_the_same_for_plain_manifests() -> None:
         assert monitored.items() <= workloads[name]["spec"]["template"]["metadata"]["labels"].items()
     assert "initContainers" not in workloads["unwatched"]["spec"]["template"]["spec"]
     assert parse(config_map["data"]["config.yaml"], "config.yaml", POD).queries[0].labels == {"team": "shop"}
+
+
+@pytest.mark.real
+def test_the_pod_monitor_of_one_kustomization_finds_the_pods_of_another(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "kustomize", tmp_path / "kustomize")
+    example = tmp_path / "kustomize" / "example" / "kustomization.yaml"
+    monitor = of_kind(kustomized(example.parent), "PodMonitor")
+    example.write_text(example.read_text().replace("  - ../podmonitor\n", "") + "namePrefix: other-\n")
+    found = kustomized(example.parent)
+    assert not [document for document in found if document["kind"] == "PodMonitor"]
+    workload = of_kind(found, "StatefulSet")
+    assert workload["metadata"]["name"] == "other-basket"
+    assert_beside(workload)
+    labels = workload["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert monitor["metadata"]["namespace"] == workload["metadata"]["namespace"]
 
 
 @pytest.mark.real

@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
+import requests
 import yaml
 
+from tests.docs.pages import Page
 from tests.helm.chart import CHART, ROOT, Document, of_kind, rendered
 from tests.real.binaries import binary
 from tests.real.servers import PrometheusServer
@@ -44,10 +45,14 @@ def test_alerts_can_be_labelled_left_out_and_added() -> None:
     rules = [rule for group in groups for rule in group["rules"]]
     given = {rule["alert"]: rule for group in groups_of_the_files() for rule in group["rules"] if "alert" in rule}
     alerts = {rule["alert"]: rule for rule in rules if "alert" in rule}
-    assert alerts.keys() == given.keys() - {"AnomalySidecarAbsent"} | {"CheckoutAnomalous"}
+    assert alerts.keys() == given.keys() - {"AnomalySidecarAbsent"} | {"CheckoutAnomalous", "BasketAnomalous"}
     for name in alerts.keys() & given.keys():
         assert alerts[name]["labels"] == given[name].get("labels", {}) | {"team": "platform"}
-    assert all("team" not in rule.get("labels", {}) for rule in rules if "record" in rule)
+    assert alerts["CheckoutAnomalous"]["labels"] == {"team": "platform", "severity": "critical"}
+    assert alerts["BasketAnomalous"]["labels"] == {"team": "basket"}
+    records = [rule for rule in rules if "record" in rule]
+    assert records[-1]["record"] == "anomaly:baskets"
+    assert all("team" not in rule.get("labels", {}) for rule in records)
 
 
 @pytest.mark.real
@@ -76,6 +81,7 @@ def test_pods_without_an_operator_are_found_by_their_annotations() -> None:
     pod = of_kind(rendered("helm4", "annotations"), "Deployment")["spec"]["template"]
     annotations = pod["metadata"]["annotations"]
     assert {key: value for key, value in annotations.items() if key.startswith("prometheus.io/")} == {
+        "prometheus.io/job": "anomaly-sidecar",
         "prometheus.io/scrape": "true",
         "prometheus.io/port": "8080",
         "prometheus.io/path": "/metrics",
@@ -130,6 +136,13 @@ def scrape_config(endpoint: Document, target: str) -> Document:
     }
 
 
+def labels_of(prometheus: PrometheusServer, expr: str) -> list[Document]:
+    """The labels of the series of a query, without the name of the metric."""
+    results = [result["metric"] for result in prometheus.query(expr)]
+    found = [{key: value for key, value in metric.items() if key != "__name__"} for metric in results]
+    return sorted(found, key=lambda metric: sorted(metric.items()))
+
+
 @pytest.mark.real
 def test_series_keep_the_labels_of_their_source_and_the_sidecar_those_of_its_pod(
     prometheus_server: Callable[..., PrometheusServer], exporter: str
@@ -139,11 +152,10 @@ def test_series_keep_the_labels_of_their_source_and_the_sidecar_those_of_its_pod
     prometheus = prometheus_server(scrape_configs=[scrape_config(endpoint, exporter)])
     prometheus.wait_for("process_cpu_seconds_total")
 
-    def labels(expr: str) -> list[dict[str, Any]]:
-        results = [result["metric"] for result in prometheus.query(expr)]
-        return [{key: value for key, value in metric.items() if key != "__name__"} for metric in results]
+    def labels(expr: str) -> list[Document]:
+        return labels_of(prometheus, expr)
 
-    container, node = sorted(labels("anomaly_score"), key=lambda metric: str(metric["anomaly_name"]))
+    container, node = labels("anomaly_score")
     added = {"cluster": "west"}
     assert container == added | {"anomaly_name": "container_cpu", "namespace": "shop", "pod": "checkout-0"}
     assert node == added | {"anomaly_name": "node_cpu", "instance": "web-1:9100"}
@@ -152,3 +164,70 @@ def test_series_keep_the_labels_of_their_source_and_the_sidecar_those_of_its_pod
     assert labels("process_cpu_seconds_total") == [own]
     assert labels("anomaly_sidecar_series") == [own | {"anomaly_name": "node_cpu", "state": "ok"}]
     assert labels("up")[0]["job"] == "anomaly-sidecar"
+
+
+def discovered(address: str, **meta: str) -> Document:
+    """A target as Prometheus finds a container's port in Kubernetes."""
+    given = {
+        "namespace": "monitoring",
+        "pod_phase": "Running",
+        "pod_label_app": "anomalies",
+        "pod_node_name": "a",
+    } | meta
+    return {"targets": [address], "labels": {f"__meta_kubernetes_{name}": value for name, value in given.items()}}
+
+
+def with_targets(job: Document, targets: list[Document]) -> Document:
+    """A scrape job that is given what it would have found."""
+    return {key: value for key, value in job.items() if key != "kubernetes_sd_configs"} | {"static_configs": targets}
+
+
+@pytest.mark.real
+def test_annotated_pods_have_a_job_that_keeps_their_labels_off_the_series(
+    prometheus_server: Callable[..., PrometheusServer], exporter: str
+) -> None:
+    pod = of_kind(rendered("helm4", "annotations"), "Deployment")["spec"]["template"]
+    annotations = {
+        f"pod_annotation_{re.sub('[./]', '_', key)}": value
+        for key, value in pod["metadata"]["annotations"].items()
+        if key.startswith("prometheus.io/")
+    } | {"pod_annotation_prometheus_io_path": "/anomalies/metrics"}
+    container = pod["spec"]["containers"][0]["name"]
+    second = exporter.replace("127.0.0.1", "localhost")
+    targets = [
+        discovered(exporter, pod_name="anomalies-a", pod_container_name=container, **annotations),
+        discovered(second, pod_name="anomalies-b", pod_container_name=container, **annotations),
+        discovered("127.0.0.1:1", pod_name="anomalies-a", pod_container_name="proxy", **annotations),
+        discovered(
+            "127.0.0.1:2", pod_name="old", pod_container_name=container, **annotations | {"pod_phase": "Failed"}
+        ),
+        discovered("127.0.0.1:3", pod_name="other", pod_container_name=container),
+    ]
+    [job] = yaml.safe_load((CHART / "scrape-job.yaml").read_text())["scrape_configs"]
+    assert job["kubernetes_sd_configs"] == [{"role": "pod"}]
+    [kept_out] = [
+        yaml.safe_load(block.text)["relabel_configs"]
+        for block in Page(ROOT / "docs/how-to/kubernetes.md").blocks("yaml")
+        if "relabel_configs" in block.text
+    ]
+    others = {"job_name": "kubernetes-pods", "static_configs": targets[:3], "relabel_configs": kept_out}
+    prometheus = prometheus_server(scrape_configs=[with_targets(job, targets), others])
+    prometheus.wait_for("count(process_cpu_seconds_total) == 2")
+
+    assert labels_of(prometheus, "anomaly_score") == [
+        {"anomaly_name": "container_cpu", "namespace": "shop", "pod": "checkout-0"},
+        {"anomaly_name": "node_cpu", "instance": "web-1:9100"},
+    ]
+    own = [
+        {"job": "anomaly-sidecar", "namespace": "monitoring"} | one
+        for one in (
+            {"instance": exporter, "pod": "anomalies-a"},
+            {"instance": second, "pod": "anomalies-b"},
+        )
+    ]
+    assert labels_of(prometheus, "process_cpu_seconds_total") == own
+    for up, one in zip(labels_of(prometheus, "up"), own, strict=True):
+        assert up == {key if key in {"job", "instance"} else f"anomaly_sidecar_{key}": one[key] for key in one}
+    answer = requests.get(f"{prometheus.url}/api/v1/targets?state=active", timeout=10).json()
+    scraped = {target["scrapeUrl"] for target in answer["data"]["activeTargets"]}
+    assert scraped == {f"http://{address}/anomalies/metrics" for address in (exporter, second)}

@@ -17,6 +17,7 @@ from tests.helm.chart import (
     documents,
     of_kind,
     rendered,
+    setting,
     template,
     tool,
     values_file,
@@ -55,6 +56,65 @@ def test_both_helms_render_the_same_with_and_without_the_monitoring_crds(scenari
 def test_every_document_is_valid(scenario: str, kubernetes_version: str) -> None:
     for document in rendered("helm4", scenario):
         validate(document, kubernetes_version)
+
+
+@pytest.mark.parametrize("helm", HELMS)
+def test_where_labels_and_annotations_overlap_the_more_specific_win(helm: str) -> None:
+    selected = "app.kubernetes.io/name"
+    found = documents(
+        template(
+            helm,
+            *setting(
+                "commonLabels.team=common",
+                "commonLabels.app\\.kubernetes\\.io/name=common",
+                "podLabels.team=pod",
+                "service.labels.team=service",
+                "dashboards.enabled=true",
+                "dashboards.labels.team=dashboards",
+                "scrapeAnnotations.enabled=true",
+            ),
+            "--set-string=podAnnotations.prometheus\\.io/port=443",
+        )
+    )
+    deployment, service = of_kind(found, "Deployment"), of_kind(found, "Service")
+    pod = deployment["spec"]["template"]["metadata"]
+    [boards] = [document for document in found if document["metadata"]["name"].endswith("-dashboards")]
+    metadata = {"common": deployment["metadata"], "pod": pod, "service": service["metadata"]}
+    metadata |= {"dashboards": boards["metadata"]}
+    assert {name: one["labels"]["team"] for name, one in metadata.items()} == {name: name for name in metadata}
+    assert pod["annotations"]["prometheus.io/port"] == "443"
+    for one in metadata.values():
+        assert one["labels"][selected] == service["spec"]["selector"][selected] == CHART.name
+
+
+def test_a_key_that_is_written_twice_is_found() -> None:
+    with pytest.raises(yaml.YAMLError, match=r"written twice: \['team'\]"):
+        documents("labels: {team: a, team: b}")
+
+
+@pytest.mark.parametrize("release", ["20241101", "1e3"])
+@pytest.mark.parametrize("scenario", ["default", "existing-secret", "digits"])
+def test_a_release_or_a_secret_named_by_digits_keeps_its_name(release: str, scenario: str) -> None:
+    secret = ["--set-string", "configExistingSecretName=1e4"] if scenario == "existing-secret" else []
+    found = documents(template("helm4", "--values", values_file(scenario), *secret, release=release))
+    for document in found:
+        validate(document, NEWEST)
+        assert document["metadata"]["labels"]["app.kubernetes.io/instance"] == release
+
+
+@pytest.mark.parametrize("release", ["anomalies", "anomalies-of-a-long-name", "n" * 40, "n" * 52])
+def test_names_leave_room_for_what_kubernetes_appends(release: str) -> None:
+    name = of_kind(documents(template("helm4", release=release)), "Deployment")["metadata"]["name"]
+    assert name == f"{release}-prometheus-anomaly-sidecar"[:52].rstrip("-")
+
+
+def test_names_that_are_cut_stay_apart() -> None:
+    longest = ["n" * 52 + last for last in "ab"]
+    found = [template("helm4", release=name) for name in longest]
+    found += [template("helm4", *setting(f"fullnameOverride={name}-override")) for name in longest]
+    names = {of_kind(documents(text), "Deployment")["metadata"]["name"] for text in found}
+    assert len(names) == 4
+    assert all(len(name) == 52 for name in names)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -128,6 +188,65 @@ def test_probes_follow_the_route_prefix() -> None:
     assert monitor["spec"]["endpoints"][0]["path"] == "/anomalies/metrics"
 
 
+HANDLERS = {
+    "exec": "livenessProbe.exec.command[0]=date",
+    "grpc": "livenessProbe.grpc.port=9847",
+    "tcpSocket": "livenessProbe.tcpSocket.port=http",
+}
+
+
+def container(helm: str, *values: str) -> Document:
+    deployment = of_kind(documents(template(helm, *setting(*values))), "Deployment")
+    validate(deployment, NEWEST)
+    [found] = deployment["spec"]["template"]["spec"]["containers"]
+    one: Document = found
+    return one
+
+
+@pytest.mark.parametrize("helm", HELMS)
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_probe_has_the_handler_that_is_given_and_no_other(helm: str, handler: str) -> None:
+    for more in ([], ["livenessProbe.httpGet=null"]):
+        given = container(helm, HANDLERS[handler], *more)
+        timing = {"periodSeconds", "timeoutSeconds", "failureThreshold"}
+        assert given["livenessProbe"].keys() == timing | {handler}
+        assert given["readinessProbe"].keys() == timing | {"httpGet"}
+
+
+@pytest.mark.parametrize("helm", HELMS)
+def test_a_probe_can_be_switched_off(helm: str) -> None:
+    probes = {"livenessProbe", "readinessProbe", "startupProbe"}
+    for probe in probes:
+        assert probes & container(helm, f"{probe}=null").keys() == probes - {probe}
+
+
+def test_a_strategy_that_replaces_all_pods_at_once_says_nothing_of_turns() -> None:
+    deployment = of_kind(documents(template("helm4", *setting("strategy.type=Recreate"))), "Deployment")
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["minAvailable=0"], {"minAvailable": 0}),
+        (["maxUnavailable=0"], {"maxUnavailable": 0}),
+        (["maxUnavailable=50%"], {"maxUnavailable": "50%"}),
+        (["minAvailable=2", "maxUnavailable=null"], {"minAvailable": 2}),
+        ([], {"maxUnavailable": 1}),
+    ],
+)
+@pytest.mark.parametrize("helm", HELMS)
+def test_a_disruption_budget_of_nothing_is_one(helm: str, values: list[str], expected: Document) -> None:
+    arguments = setting(*(f"podDisruptionBudget.{value}" for value in ["enabled=true", *values]))
+    spec = of_kind(documents(template(helm, *arguments)), "PodDisruptionBudget")["spec"]
+    assert {key: value for key, value in spec.items() if key != "selector"} == expected
+
+
+def test_the_history_of_a_stateful_set_is_not_set_for_it_could_not_be_changed() -> None:
+    assert "revisionHistoryLimit" not in of_kind(rendered("helm4", "sharded"), "StatefulSet")["spec"]
+    assert of_kind(rendered("helm4", "default"), "Deployment")["spec"]["revisionHistoryLimit"] == 10
+
+
 def test_shards_are_the_pods_of_a_stateful_set_and_know_their_index() -> None:
     found = rendered("helm4", "sharded")
     config = yaml.safe_load(of_kind(found, "ConfigMap")["data"]["config.yaml"])
@@ -191,11 +310,14 @@ def test_spread_constraints_select_the_sidecar_own_pods() -> None:
         (["serviceMonitor.enabled=true", "standalone=false"], "use podMonitor"),
         (["podMonitor.enabled=true", "standalone=false"], "podMonitor.selector is empty"),
         (["podDisruptionBudget.minAvailable=1", "podDisruptionBudget.maxUnavailable=1"], "exclude each other"),
+        (["podDisruptionBudget.minAvailable=0", "podDisruptionBudget.maxUnavailable=1"], "exclude each other"),
+        (["image.pullSecrets[0]=registry", "standalone=false"], "name them in its imagePullSecrets"),
+        (["prometheusRule.enabled=true", "prometheusRule.disabledAlerts[0]=AnomalyDetectd"], "only .*AnomalyDetected"),
     ],
 )
 def test_values_that_do_not_go_together_are_refused_with_what_to_do(arguments: list[str], told: str) -> None:
     with pytest.raises(RuntimeError, match=told):
-        template("helm4", *(part for argument in arguments for part in ("--set", argument)))
+        template("helm4", *setting(*arguments))
 
 
 def test_the_notes_say_what_is_missing() -> None:
@@ -210,6 +332,13 @@ def test_the_notes_say_what_is_missing() -> None:
     assert "install the Prometheus Operator" in monitored
     assert "your configuration must say" in notes("--values", values_file("existing-secret"))
     assert "No pod was made" in notes("--values", values_file("beside"))
+    assert "scrape-job.yaml" in notes("--values", values_file("annotations"))
+    assert "The sidecar asks http://prometheus-operated:9090." in notes()
+    assert "The sidecar asks http://a:1." in notes(*setting("config.prometheus.url=http://a:1"))
+    assert "asks what the Secret sidecar-config says" in notes("--values", values_file("existing-secret"))
+    assert "NOTHING IS SPLIT" in notes(*setting("sharding.enabled=true"))
+    for split in ("sharded", "existing-secret", "default"):
+        assert "NOTHING IS SPLIT" not in notes("--values", values_file(split))
 
 
 CHECKED = [name for name in SCENARIOS if name != "existing-secret"]

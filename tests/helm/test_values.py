@@ -126,6 +126,8 @@ def test_the_schema_refuses_a_typo_in_the_configuration(config: dict[str, Any]) 
         {"web": {"routePrefix": "anomalies"}},
         {"image": {"digest": "latest"}},
         {"extraArgs": ["run"]},
+        {"serviceMonitor": {"job": ""}},
+        {"livenessProbe": {"httpGett": None}},
     ],
     ids=str,
 )

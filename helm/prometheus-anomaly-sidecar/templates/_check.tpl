@@ -34,7 +34,11 @@
 {{- if and .podMonitor.enabled (not .standalone) (not .podMonitor.selector) }}
 {{- fail "podMonitor.selector is empty: give the labels of the pods that the container was added to" }}
 {{- end }}
-{{- if and .podDisruptionBudget.minAvailable .podDisruptionBudget.maxUnavailable }}
+{{- if and .image.pullSecrets (not .standalone) }}
+{{- fail "image.pullSecrets needs standalone: true: the pod is another chart's, so name them in its imagePullSecrets" }}
+{{- end }}
+{{- $unset := list nil "" }}
+{{- if not (or (has .podDisruptionBudget.minAvailable $unset) (has .podDisruptionBudget.maxUnavailable $unset)) }}
 {{- fail "podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable exclude each other: keep one" }}
 {{- end }}
 {{- end }}

@@ -4,7 +4,7 @@ In another chart: include it with the scope of this chart, `.Subcharts` of the d
 */}}
 {{- define "prometheus-anomaly-sidecar.container" -}}
 name: anomaly-sidecar
-image: {{ include "prometheus-anomaly-sidecar.image" . }}
+image: {{ include "prometheus-anomaly-sidecar.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
   - run
@@ -45,13 +45,10 @@ ports:
   - name: {{ include "prometheus-anomaly-sidecar.portName" . }}
     containerPort: {{ .Values.web.port }}
     protocol: TCP
-livenessProbe:
-  {{- include "prometheus-anomaly-sidecar.probe" (list . "/-/healthy" .Values.livenessProbe) | nindent 2 }}
+{{- include "prometheus-anomaly-sidecar.probe" (list . "livenessProbe" "/-/healthy" .Values.livenessProbe) }}
 {{- if .Values.standalone }}
-readinessProbe:
-  {{- include "prometheus-anomaly-sidecar.probe" (list . "/-/ready" .Values.readinessProbe) | nindent 2 }}
-startupProbe:
-  {{- include "prometheus-anomaly-sidecar.probe" (list . "/-/healthy" .Values.startupProbe) | nindent 2 }}
+{{- include "prometheus-anomaly-sidecar.probe" (list . "readinessProbe" "/-/ready" .Values.readinessProbe) }}
+{{- include "prometheus-anomaly-sidecar.probe" (list . "startupProbe" "/-/healthy" .Values.startupProbe) }}
 {{- end }}
 {{- with .Values.resources }}
 resources:
@@ -86,30 +83,34 @@ restartPolicy: Always
 - name: anomaly-sidecar-config
 {{- if .Values.configExistingSecretName }}
   secret:
-    secretName: {{ .Values.configExistingSecretName }}
+    secretName: {{ .Values.configExistingSecretName | quote }}
 {{- else if .Values.secretConfig }}
   secret:
-    secretName: {{ include "prometheus-anomaly-sidecar.fullname" . }}
+    secretName: {{ include "prometheus-anomaly-sidecar.fullname" . | quote }}
 {{- else }}
   configMap:
-    name: {{ include "prometheus-anomaly-sidecar.fullname" . }}
+    name: {{ include "prometheus-anomaly-sidecar.fullname" . | quote }}
 {{- end }}
 {{- range $directory, $secret := include "prometheus-anomaly-sidecar.secrets" . | fromYaml }}
 - name: anomaly-sidecar-{{ $directory }}
   secret:
-    secretName: {{ $secret }}
+    secretName: {{ $secret | quote }}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ tpl (toYaml .) $ }}
 {{- end }}
 {{- end }}
 
-{{/* Annotations of the pod: scraping, where annotations ask for it, and what the pods must be replaced for. */}}
+{{/*
+Annotations of the pod: scraping, where annotations ask for it, and what the pods must be replaced for. By the job
+scrape-job.yaml finds these pods, and the general job for annotated pods can leave them out.
+*/}}
 {{- define "prometheus-anomaly-sidecar.podAnnotations" -}}
 {{- if not .Values.configExistingSecretName }}
-checksum/config: {{ include "prometheus-anomaly-sidecar.config" . | sha256sum }}
+checksum/config: {{ include "prometheus-anomaly-sidecar.config" . | sha256sum | quote }}
 {{- end }}
 {{- if .Values.scrapeAnnotations.enabled }}
+prometheus.io/job: anomaly-sidecar
 prometheus.io/scrape: "true"
 prometheus.io/port: {{ .Values.web.port | quote }}
 prometheus.io/path: {{ include "prometheus-anomaly-sidecar.path" (list . "/metrics") }}
@@ -121,8 +122,20 @@ prometheus.io/path: {{ include "prometheus-anomaly-sidecar.path" (list . "/metri
 {{- ternary "http" "anomaly-sidecar" .Values.standalone }}
 {{- end }}
 
-{{/* A probe by HTTP. Takes a list: root, path, values. */}}
+{{/* A probe, by HTTP unless its values say how else; null is none. Takes a list: root, name, path, values. */}}
 {{- define "prometheus-anomaly-sidecar.probe" -}}
-{{- $get := dict "path" (include "prometheus-anomaly-sidecar.path" (list (index . 0) (index . 1))) "port" (include "prometheus-anomaly-sidecar.portName" (index . 0)) }}
-{{- toYaml (mergeOverwrite (dict "httpGet" $get) (deepCopy (index . 2))) }}
+{{- if kindIs "map" (index . 3) }}
+{{- $probe := deepCopy (index . 3) }}
+{{- if not (or $probe.exec $probe.grpc $probe.tcpSocket) }}
+{{- $path := include "prometheus-anomaly-sidecar.path" (list (index . 0) (index . 2)) }}
+{{- $get := dict "path" $path "port" (include "prometheus-anomaly-sidecar.portName" (index . 0)) }}
+{{- $_ := set $probe "httpGet" (mergeOverwrite $get (default dict $probe.httpGet)) }}
+{{- end }}
+{{ index . 1 }}:
+  {{- range $key, $value := $probe }}
+  {{- if not (kindIs "invalid" $value) }}
+  {{- toYaml (dict $key $value) | nindent 2 }}
+  {{- end }}
+  {{- end }}
+{{- end }}
 {{- end }}

@@ -23,7 +23,7 @@ scrapeTimeout: {{ . }}
 relabelings:
   - action: replace
     targetLabel: job
-    replacement: {{ .job }}
+    replacement: {{ .job | quote }}
   {{- with .relabelings }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -48,18 +48,28 @@ metricRelabelings:
 {{- end }}
 {{- end }}
 
-{{/* The groups of `files/rules`, without the alerts that are disabled and with the labels that are added. */}}
+{{/*
+The groups of `files/rules`, without the alerts that are disabled and with the labels that are added. Those are added to
+the alerts of `rules` as well, which keep what they say themselves.
+*/}}
 {{- define "prometheus-anomaly-sidecar.ruleGroups" -}}
 {{- $root := . }}
 {{- $values := .Values.prometheusRule }}
+{{- $added := dict }}
+{{- with $values.additionalRuleLabels }}
+{{- $added = dict "labels" . }}
+{{- end }}
 {{- $groups := list }}
+{{- $alerts := list }}
 {{- range $path, $_ := .Files.Glob "files/rules/*.yaml" }}
 {{- range ($root.Files.Get $path | fromYaml).groups }}
 {{- $rules := list }}
 {{- range .rules }}
+{{- with .alert }}
+{{- $alerts = append $alerts . }}
+{{- end }}
 {{- if not (has (default "" .alert) $values.disabledAlerts) }}
-{{- $added := ternary $values.additionalRuleLabels dict (hasKey . "alert") }}
-{{- $rules = append $rules (merge (ternary (dict "labels" (deepCopy $added)) dict (gt (len $added) 0)) .) }}
+{{- $rules = append $rules (merge (ternary (deepCopy $added) dict (hasKey . "alert")) .) }}
 {{- end }}
 {{- end }}
 {{- if $rules }}
@@ -67,8 +77,17 @@ metricRelabelings:
 {{- end }}
 {{- end }}
 {{- end }}
+{{- range $values.disabledAlerts }}
+{{- if not (has . $alerts) }}
+{{- fail (printf "prometheusRule.disabledAlerts: there is no alert %s, only %s" . (join ", " $alerts)) }}
+{{- end }}
+{{- end }}
 {{- with $values.rules }}
-{{- $groups = append $groups (dict "name" (include "prometheus-anomaly-sidecar.fullname" $root) "rules" .) }}
+{{- $rules := list }}
+{{- range . }}
+{{- $rules = append $rules (merge (deepCopy .) (ternary $added dict (hasKey . "alert"))) }}
+{{- end }}
+{{- $groups = append $groups (dict "name" (include "prometheus-anomaly-sidecar.fullname" $root) "rules" $rules) }}
 {{- end }}
 {{- toYaml $groups }}
 {{- end }}

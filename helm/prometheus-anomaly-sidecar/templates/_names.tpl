@@ -2,13 +2,18 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/*
+52: the label controller-revision-hash of a StatefulSet's pods is its name with a dash and ten characters, 63 at most.
+Where that cuts off what tells two releases apart, a hash stands for it.
+*/}}
 {{- define "prometheus-anomaly-sidecar.fullname" -}}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
-{{- else }}
 {{- $name := include "prometheus-anomaly-sidecar.name" . }}
-{{- /* 52: the ordinal of a StatefulSet's pod and the revision hash in its labels need the rest of the 63. */}}
-{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 52 | trimSuffix "-" }}
+{{- $own := default .Release.Name .Values.fullnameOverride }}
+{{- $alone := or (not (empty .Values.fullnameOverride)) (contains $name .Release.Name) }}
+{{- if gt (len $own) 52 }}
+{{- printf "%s-%s" ($own | trunc 43 | trimSuffix "-") ($own | sha256sum | trunc 8) }}
+{{- else }}
+{{- ternary $own (printf "%s-%s" $own $name) $alone | trunc 52 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
@@ -21,30 +26,36 @@
 {{- end }}
 
 {{- define "prometheus-anomaly-sidecar.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "prometheus-anomaly-sidecar.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "prometheus-anomaly-sidecar.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{/*
+Labels of a resource, the more specific over the more general; none takes the place of what selectors go by.
+Takes a list: root, labels of this resource alone.
+*/}}
 {{- define "prometheus-anomaly-sidecar.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "prometheus-anomaly-sidecar.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/component: anomaly-detection
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{- $own := index . 1 }}
+{{- with index . 0 }}
+{{- $chart := printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- $labels := dict "helm.sh/chart" $chart }}
+{{- $_ := set $labels "app.kubernetes.io/version" .Chart.AppVersion }}
+{{- $_ := set $labels "app.kubernetes.io/component" "anomaly-detection" }}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" .Release.Service }}
+{{- $selected := include "prometheus-anomaly-sidecar.selectorLabels" . | fromYaml }}
+{{- toYaml (mergeOverwrite $labels (default dict .Values.commonLabels) (default dict $own) $selected) }}
 {{- end }}
 {{- end }}
 
-{{/* Name, namespace and labels of a resource. Takes a dictionary: root, and where they differ namespace, labels, annotations. */}}
+{{/*
+Name, namespace and labels of a resource.
+Takes a dictionary: root, and where they differ name, namespace, labels, annotations.
+*/}}
 {{- define "prometheus-anomaly-sidecar.metadata" -}}
-name: {{ include "prometheus-anomaly-sidecar.fullname" .root }}
-namespace: {{ default (include "prometheus-anomaly-sidecar.namespace" .root) .namespace }}
+name: {{ default (include "prometheus-anomaly-sidecar.fullname" .root) .name | quote }}
+namespace: {{ default (include "prometheus-anomaly-sidecar.namespace" .root) .namespace | quote }}
 labels:
-  {{- include "prometheus-anomaly-sidecar.labels" .root | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "prometheus-anomaly-sidecar.labels" (list .root .labels) | nindent 2 }}
 {{- with .annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}

@@ -2,27 +2,20 @@
 {{- define "prometheus-anomaly-sidecar.podTemplate" -}}
 metadata:
   labels:
-    {{- include "prometheus-anomaly-sidecar.labels" . | nindent 4 }}
-    {{- with .Values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "prometheus-anomaly-sidecar.labels" (list . .Values.podLabels) | nindent 4 }}
   annotations:
-    kubectl.kubernetes.io/default-container: anomaly-sidecar
-    {{- with include "prometheus-anomaly-sidecar.podAnnotations" . | trim }}
-    {{- . | nindent 4 }}
-    {{- end }}
-    {{- with .Values.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- $annotations := include "prometheus-anomaly-sidecar.podAnnotations" . | fromYaml }}
+    {{- $_ := set $annotations "kubectl.kubernetes.io/default-container" "anomaly-sidecar" }}
+    {{- toYaml (mergeOverwrite $annotations (default dict .Values.podAnnotations)) | nindent 4 }}
 spec:
-  serviceAccountName: {{ include "prometheus-anomaly-sidecar.serviceAccountName" . }}
+  serviceAccountName: {{ include "prometheus-anomaly-sidecar.serviceAccountName" . | quote }}
   automountServiceAccountToken: {{ .Values.automountServiceAccountToken }}
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
   {{- with .Values.image.pullSecrets }}
   imagePullSecrets:
     {{- range . }}
-    - name: {{ . }}
+    - name: {{ . | quote }}
     {{- end }}
   {{- end }}
   {{- with .Values.podSecurityContext }}
@@ -30,7 +23,7 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with .Values.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- with .Values.dnsPolicy }}
   dnsPolicy: {{ . }}
