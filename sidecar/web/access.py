@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Self
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
@@ -44,7 +45,7 @@ class Access:
         self.open_paths = frozenset(open_paths)
         self.config = WebConfig()
         self._context: ssl.SSLContext | None = None
-        self._listening: ssl.SSLContext | None = None
+        self._listening: _Following | None = None
         self._passwords = Passwords({})
         self.reload(starting=True)
 
@@ -73,15 +74,11 @@ class Access:
             self._passwords = Passwords(users)
         self.config, self._context = config, context
         if self._listening and context:
-            _follow(self._listening, context)
+            self._listening.newest = context
 
     def listening(self) -> ssl.SSLContext | None:
-        """The context for a server's socket, whose handshakes use the newest files; None for plain HTTP."""
-        if self._context is None:
-            return None
-        self._listening = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        _follow(self._listening, self._context)
-        self._listening.sni_callback = self._with_newest
+        """The context for a server's socket, whose handshakes follow the newest files; None for plain HTTP."""
+        self._listening = _Following(self._context) if self._context else None
         return self._listening
 
     async def refusal(self, path: str, headers: Headers) -> Response | None:
@@ -101,9 +98,27 @@ class Access:
         """Headers of every answer that has none of the name."""
         return SECURITY_HEADERS | {str(name): text for name, text in self.config.http_server_config.headers.items()}
 
-    def _with_newest(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _: ssl.SSLContext) -> None:
-        if self._context:
-            connection.context = self._context
+
+class _Following(ssl.SSLContext):
+    """Begins each new connection with the context that is then in force.
+
+    To change the one context would not do: a client could resume a session from before, without the certificate that
+    is asked for since.
+
+    Attributes:
+        newest: the context in force.
+    """
+
+    newest: ssl.SSLContext
+
+    def __new__(cls, newest: ssl.SSLContext) -> Self:
+        following = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+        following.newest = newest
+        return following
+
+    def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:  # noqa: ANN401 passed on as it is
+        """How an event loop begins a connection."""
+        return self.newest.wrap_bio(*given, **named)
 
 
 def guarded(app: ASGIApp, access: Access) -> ASGIApp:
@@ -151,9 +166,3 @@ def _unusable(file: Path, key: str, what: str, error: Exception) -> ConfigError:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     message = f"{what} cannot be used, {reason}: name readable PEM files that belong together"
     return ConfigError([Problem(str(file), 1, f"tls_server_config.{key}", message)])
-
-
-def _follow(listening: ssl.SSLContext, newest: ssl.SSLContext) -> None:
-    """Have a context ask of clients what another asks: certificates follow at the handshake, these do not."""
-    listening.verify_mode = newest.verify_mode
-    listening.minimum_version, listening.maximum_version = newest.minimum_version, newest.maximum_version

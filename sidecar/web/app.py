@@ -1,10 +1,10 @@
 """The application: the plain endpoints at once, everything else when it is first asked for."""
 
+import asyncio
 from collections.abc import Callable
-from threading import Lock
 
-from starlette.concurrency import run_in_threadpool
-from starlette.routing import Route, Router
+from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidecar.web.backend import Backend
@@ -20,20 +20,17 @@ class Deferred:
 
     def __init__(self, build: Callable[[], ASGIApp]) -> None:
         self._build = build
-        self._building = Lock()
+        self._building = asyncio.Lock()
         self._app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers as the application does."""
-        app = self._app
-        if app is None:
-            app = await run_in_threadpool(self._built)
-        await app(scope, receive, send)
+        await (await self._built())(scope, receive, send)
 
-    def _built(self) -> ASGIApp:
-        with self._building:
+    async def _built(self) -> ASGIApp:
+        async with self._building:
             if self._app is None:
-                self._app = self._build()
+                self._app = await asyncio.to_thread(self._build)
             return self._app
 
 
@@ -69,4 +66,8 @@ def create_app(
         Route(f"{prefix}/-/ready", management.ready, methods=["GET"]),
         Route(f"{prefix}/-/reload", management.reload, methods=["POST", "PUT"]),
     ]
-    return Router(routes, redirect_slashes=False, default=None if disable_api else Deferred(documented))
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    if not disable_api:
+        app.router.default = Deferred(documented)
+    return app

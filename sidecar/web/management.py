@@ -1,5 +1,6 @@
 """What Prometheus, the kubelet and operators ask: plain text, by no more libraries than that takes."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
@@ -24,12 +25,12 @@ class Management:
     backend: Backend
     enable_lifecycle: bool
 
-    # A plain function, so that the first rendering of a snapshot runs beside the event loop and not in it.
-    def metrics(self, request: Request) -> Response:
+    async def metrics(self, request: Request) -> Response:
         """What Prometheus scrapes."""
         form = exposition_format(request.headers.get("accept", ""))
         compress = accepts_gzip(request.headers.get("accept-encoding", ""))
-        pieces = self.backend.exposition.render(form, compress=compress)
+        # Beside the event loop, and not among the threads that the API has: a scrape must not wait for its readers.
+        pieces = await asyncio.to_thread(self.backend.exposition.render, form, compress=compress)
         headers = {"content-length": str(sum(map(len, pieces))), "vary": "accept, accept-encoding"}
         if compress:
             headers["content-encoding"] = "gzip"

@@ -1,6 +1,7 @@
+import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -118,6 +119,38 @@ def test_client_certificates(sidecar: Sidecar, tmp_path: Path, authority: Author
         for shown in (None, stranger, authority.issue("late", days=-1)):
             with pytest.raises((httpx.TransportError, ssl.SSLError)):  # the alert and the end of the connection race
                 status(url, trusting(authority, shown))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_from_before_new_demands_is_not_resumed(
+    sidecar: Sidecar, tmp_path: Path, authority: Authority, version: ssl.TLSVersion
+) -> None:
+    certificate, context = authority.issue("server"), trusting(authority)
+    context.minimum_version = context.maximum_version = version
+    access = Access(web_config(tmp_path, **tls(certificate)))
+    with serving(sidecar, access) as url:
+        port = int(url.rpartition(":")[2])
+        first, session, _ = asked(context, port, None)
+        again, session, resumed = asked(context, port, session)
+        assert (first[:15], again[:15], resumed) == (b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK", True)
+        wanted = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": str(authority.cert)}
+        web_config(tmp_path, **tls(certificate, **wanted))
+        access.reload()
+        with suppress(OSError):  # the alert and the end of the connection race
+            assert asked(context, port, session)[0] == b""
+
+
+def asked(
+    context: ssl.SSLContext, port: int, session: ssl.SSLSession | None
+) -> tuple[bytes, ssl.SSLSession | None, bool | None]:
+    """The answer to a request, the session to go on with, and whether the given one was resumed."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
+    ):
+        connection.sendall(b"GET /-/healthy HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        return answer, connection.session, connection.session_reused
 
 
 def test_rotated_certificates_users_and_demands_are_taken_up(

@@ -1,20 +1,27 @@
+import asyncio
 import re
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
+from unittest.mock import Mock
 
+import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sidecar.web.app import Deferred
+from sidecar.prometheus.frame import LabelSet
+from sidecar.web.access import Access, guarded
+from sidecar.web.app import Deferred, create_app
 from sidecar.web.documented import create_documented_app
+from sidecar.web.listing import series_id
 from sidecar.web.management import Management
-from tests.web.client import Client, client
+from tests.web.client import client
 from tests.web.conftest import AT, Sidecar
 
 NEED_THE_API = ("config", "docs", "openapi.json", "assets/page.js", "api/v1/queries", "api/v1/series", "predict")
@@ -204,13 +211,55 @@ def test_the_rest_is_built_once_beside_the_event_loop() -> None:
         built.append(threading.current_thread())
         return PlainTextResponse("here")
 
-    ask = Client(Deferred(build))
-    with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(ask.get, ["/"] * 8))
+    async def asked() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Deferred(build)), base_url="http://sidecar") as ask:
+            return await asyncio.gather(*(ask.get("/") for _ in range(8)))
 
-    assert [answer.text for answer in answers] == ["here"] * 8
+    assert [answer.text for answer in asyncio.run(asked())] == ["here"] * 8
     assert len(built) == 1
-    assert built[0].name == "AnyIO worker thread"
+    assert built[0] is not threading.main_thread()
+
+
+def test_a_scrape_does_not_wait_for_readers_of_the_api(sidecar: Sidecar) -> None:
+    readers, let_go = threading.Semaphore(0), threading.Event()
+
+    def stuck(_: str, __: LabelSet) -> None:
+        readers.release()
+        assert let_go.wait(60)
+
+    sidecar.publish("cpu", {"a": 0.5})
+    [labels] = sidecar.board.snapshot.results["cpu"].series.labels
+    app = create_app(replace(sidecar.backend, case=stuck), version="0")
+
+    async def asked() -> tuple[int, int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sidecar") as ask:
+            waiting = [asyncio.create_task(ask.get(f"/api/v1/series/{series_id(labels)}")) for _ in range(100)]
+            await asyncio.to_thread(lambda: [readers.acquire() for _ in range(40)])
+            scraped = await ask.get("/metrics")
+            busy = sum(not task.done() for task in waiting)
+            let_go.set()
+            await asyncio.gather(*waiting)
+            return scraped.status_code, busy
+
+    assert asyncio.run(asked()) == (200, 100)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/-/reload", "/config"])
+def test_what_goes_wrong_within_is_answered_with_all_headers(sidecar: Sidecar, path: str) -> None:
+    def fails(*_: object, **__: object) -> NoReturn:
+        raise RuntimeError("a bug")
+
+    backend = replace(sidecar.backend, config=fails, reload=fails, exposition=Mock(render=fails))
+    app = guarded(create_app(backend, version="0", enable_lifecycle=True), Access())
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    async def asked() -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://sidecar") as ask:
+            return await ask.request("POST" if path == "/-/reload" else "GET", path)
+
+    answer = asyncio.run(asked())
+    assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_labels_that_a_scrape_added_to_an_alert_are_left_out_of_its_link(sidecar: Sidecar) -> None:
