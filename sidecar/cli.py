@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -48,6 +49,13 @@ def log_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     return level(style(command))
 
 
+def plain_path(_context: click.Context, _option: click.Parameter, path: str) -> str:
+    """A path as it is: what has another meaning in a URL or a route is refused."""
+    if not re.fullmatch(r"[A-Za-z0-9._~/-]*", path):
+        raise click.BadParameter(f"{path!r} has more than letters, digits and . _ ~ - / in it")
+    return path
+
+
 def web_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the flags of the HTTP server to a command."""
     for flag in (
@@ -58,7 +66,14 @@ def web_flags(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Address on which metrics, API and page are served.",
         ),
-        click.option("--web.route-prefix", "route_prefix", default="/", show_default=True, help="Prefix of all paths."),
+        click.option(
+            "--web.route-prefix",
+            "route_prefix",
+            default="/",
+            show_default=True,
+            callback=plain_path,
+            help="Prefix of all paths.",
+        ),
         click.option("--web.external-url", "external_url", default="", help="URL under which users reach the sidecar."),
         click.option("--web.enable-lifecycle", "enable_lifecycle", is_flag=True, help="Allow reload over HTTP."),
         click.option(

@@ -80,3 +80,10 @@ def test_a_demonstration_on_no_address_is_told() -> None:
 def test_an_address_in_use_is_told(config: Path) -> None:
     result = CliRunner().invoke(main, ["run", f"--config.file={config}", "--web.listen-address=nowhere"])
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("prefix", ["/a{b}", "/c d", "/%20", "/a?b", "/a#b"])
+def test_a_route_prefix_is_a_plain_path(prefix: str) -> None:
+    result = CliRunner().invoke(main, ["run", f"--web.route-prefix={prefix}"])
+    assert result.exit_code == 2
+    assert "has more than letters, digits and . _ ~ - / in it" in result.output

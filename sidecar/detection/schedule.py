@@ -102,8 +102,9 @@ class Schedule:
         offset = turns_of(seeds) * self.fit_every // (SLOTS * TURNS)
         regular = (at - offset) // self.fit_every * self.fit_every + offset
         regular = -(-regular // self.settings.step) * self.settings.step
-        begin = np.where(first == NEVER, at - self.settings.fit_window, first) + self.settings.min_history - self.lead
-        regular = np.where((regular >= begin), regular, NEVER)
+        # A series from before the lookback is old enough at any instant of which a model can be in effect.
+        begin = np.where(first == NEVER, NEVER, first + self.settings.min_history - self.lead)
+        regular = np.where(regular >= begin, regular, NEVER)
         newest: NDArray[np.int64] = np.maximum(regular, self._newest_doubling(at, first))
         return newest
 

@@ -23,8 +23,8 @@ TAIL, TAIL_DEVIATIONS = 0.9, 1.2816
 """The quantile that tells how far each tail reaches, and where it lies for a normal distribution."""
 CONSISTENT = 1.4826
 """Standard deviation over median absolute deviation for a normal distribution."""
-NOISE, TINY = 1e-6, 1e-200
-"""Least deviation: a share of the largest value, and where all are 0."""
+NOISE, TINY = 1e-9, 1e-200
+"""Least deviation: a share of the middle size, or of the largest where that is 0, and where all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ def fit_short(values: Floats) -> ShortModel:
     """
     if len(values) < LEAST_VALUES:
         raise ValueError(f"needs {LEAST_VALUES} values, has {len(values)}")
-    least = max(NOISE * float(np.abs(values).max()), TINY)
+    size = np.abs(values)
+    least = max(NOISE * float(np.median(size) or size.max()), TINY)
     return ShortModel(spread(values, least), spread((values - before(values))[LEAST_PAST:], least))
 
 
@@ -76,7 +77,7 @@ def score_short(model: ShortModel, values: Floats) -> tuple[Floats, Floats]:
     """Scores of values (n,), 1 at the threshold, and what was to be expected instead; both only know the past."""
     level, local = yardsticks(model, values)
     far, near = distance(values, level), distance(values, local)
-    agreed = np.where(far * near > 0, np.sqrt(np.abs(far)) * np.sqrt(np.abs(near)), 0.0)
+    agreed = np.where(np.sign(far) == np.sign(near), np.sqrt(np.abs(far)) * np.sqrt(np.abs(near)), 0.0)
     return np.log1p(agreed) / np.log1p(THRESHOLD), (level[0] + local[0]) / 2
 
 

@@ -15,7 +15,7 @@ from sidecar.prometheus.frame import LabelSet
 def rows_by_state(
     verdicts: Verdicts, present: NDArray[np.bool_], failed: NDArray[np.bool_]
 ) -> Mapping[State, NDArray[np.intp]]:
-    """The series in each state at the newest step; a series that has vanished is in none.
+    """The series in each state at the newest step; a series that has vanished is in none, unless that is flagged.
 
     Args:
         verdicts: on the newest steps.
@@ -27,7 +27,7 @@ def rows_by_state(
     return {
         State.OK: np.flatnonzero(scored),
         State.WARMING: np.flatnonzero(known & ~scored & ~failed),
-        State.NO_DATA: np.flatnonzero(present & ~known),
+        State.NO_DATA: np.flatnonzero(present & ~known | (verdicts.outcome.reason[:, -1] == Reason.VANISHED)),
         State.STALE: np.empty(0, np.intp),
         State.ERROR: np.flatnonzero(known & ~scored & failed),
     }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from sidecar.web.schemas import Problem
 
@@ -32,6 +33,10 @@ def answer_refusals(app: FastAPI) -> None:
     async def refused(_request: Request, refusal: Refused) -> JSONResponse:
         headers = {"retry-after": str(RETRY_SECONDS)} if refusal.status == TOO_MANY else None
         return JSONResponse(refusal.problem.model_dump(), refusal.status, headers)
+
+    @app.exception_handler(HTTPException)
+    async def unknown(_request: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse(Problem(error=error.detail).model_dump(), error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -10,6 +10,9 @@ from sidecar.web.errors import Refused
 SLACK = 0.25
 """Share of a step by which a timestamp may be early or late."""
 
+FRACTION = 0.01
+"""Share of a step by which the median distance of timestamps may differ from whole seconds, as clocks do."""
+
 MOST_STEPS = 20_000
 """Steps from the first to the last value, gaps included."""
 
@@ -48,9 +51,7 @@ def spaced(timestamps: Floats, step: int | None) -> Grid:
     """
     apart = np.diff(timestamps)
     _refuse_first(apart <= 0, "is not later than the one before")
-    step = step or (round(float(np.median(apart))) if len(apart) else 60)
-    if step < 1:
-        raise Refused(422, "timestamps: the values are less than a second apart, that is too fine", "timestamps")
+    step = step or (_whole(float(np.median(apart))) if len(apart) else 60)
     steps = apart / step
     whole = np.rint(steps)
     _refuse_first(
@@ -60,6 +61,17 @@ def spaced(timestamps: Floats, step: int | None) -> Grid:
     places = np.concatenate([[0], np.cumsum(whole)])
     _refuse_first(places[1:] >= MOST_STEPS, f"is more than {MOST_STEPS} steps of {step} s after the first")
     return Grid(round(float(timestamps[-1])), step, places.astype(np.intp))
+
+
+def _whole(distance: float) -> int:
+    step = round(distance)
+    if step < 1:
+        raise Refused(422, "timestamps: the values are less than a second apart, that is too fine", "timestamps")
+    if abs(distance - step) > FRACTION * step:
+        raise Refused(
+            422, f"timestamps: their median distance, {distance:g} s, is not a whole number of seconds", "timestamps"
+        )
+    return step
 
 
 def aligned(grid: Grid) -> Grid:

@@ -98,7 +98,7 @@ def _of_query(snapshot: Snapshot, name: str, now: float) -> Iterator[Row]:
             # A series that vanished may be flagged without a score.
             yield Row(result, labels, State.OK if scored[row] else State.NO_DATA, row)
         else:
-            yield Row(result, labels, State.STALE)
+            yield Row(result, labels, State.STALE if scored[row] else State.NO_DATA)
     for labels, state in result.unscored.items():
         yield Row(result, labels, state)
 

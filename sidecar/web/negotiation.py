@@ -9,6 +9,8 @@ _MEDIA_TYPES = {
     ("application/openmetrics-text", ""): Format.OPENMETRICS,
     ("text/plain", "0.0.4"): Format.TEXT,
     ("text/plain", ""): Format.TEXT,
+    ("text/*", ""): Format.TEXT,
+    ("*/*", ""): Format.TEXT,
 }
 
 
@@ -32,7 +34,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 def _elements(header: str) -> Iterator[tuple[str, dict[str, str], float]]:
     for element in header.split(","):
         value, *rest = (part.strip().lower() for part in element.split(";"))
-        parameters = {name.strip(): text.strip() for name, _, text in (part.partition("=") for part in rest)}
+        parameters = {name.strip(): text.strip().strip('"') for name, _, text in (part.partition("=") for part in rest)}
         yield value, parameters, _quality(parameters.get("q", "1"))
 
 

@@ -32,6 +32,16 @@ def test_an_old_series_is_fitted_every_fit_every(at: int, seed: int) -> None:
     assert newest(instant + SCHEDULE.fit_every, NEVER, seed) == instant + SCHEDULE.fit_every
 
 
+@given(at=instants, seed=seeds, history=st.sampled_from([4, 12, 24]), every=st.sampled_from([6, 24]))
+def test_an_old_series_always_has_a_model_however_short_its_window(
+    at: int, seed: int, history: int, every: int
+) -> None:
+    settings = Settings(step=STEP, fit_window=DAY, min_history=history * 3600)
+    schedule = Schedule(settings, fit_every=every * 3600)
+    [instant] = schedule.in_effect(at, np.array([NEVER]), np.array([seed], np.uint64))
+    assert 0 <= at - schedule.lead - instant < schedule.fit_every
+
+
 @given(at=instants, seed=seeds)
 def test_a_model_takes_effect_a_lead_after_its_instant(at: int, seed: int) -> None:
     assert in_effect(at, NEVER, seed) == newest(at - SCHEDULE.lead, NEVER, seed)

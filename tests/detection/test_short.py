@@ -68,6 +68,21 @@ def test_a_constant_that_changes_once_stands_out() -> None:
     assert np.flatnonzero(scores(values) >= 1).tolist() == [20]
 
 
+@pytest.mark.parametrize("glitch", [1e4, 1e7, 1e50])
+def test_a_glitch_hides_nothing_else(glitch: float) -> None:
+    values = np.random.default_rng(3).normal(10, 1, 200)
+    values[[20, 150]] = glitch, 30.0
+
+    assert set(np.flatnonzero(scores(values) >= 1)) >= {20, 150}
+
+
+def test_a_high_level_hides_nothing() -> None:
+    values = 1e9 + np.random.default_rng(3).standard_normal(200)
+    values[150] += 1000.0
+
+    assert np.flatnonzero(scores(values) >= 1).tolist() == [150]
+
+
 @pytest.mark.parametrize("kind", ["normal", "uniform", "exponential"])
 def test_ordinary_lists_seldom_have_an_anomaly(kind: str) -> None:
     rng = np.random.default_rng(1)

@@ -478,6 +478,7 @@ def test_a_series_that_vanished_can_be_flagged_for_a_while() -> None:
     with capture_logs() as logs:
         result = bench.evaluate(NOW + STEP)
     assert gauge(result, "anomaly_flag") == {"a": 1, "b": 0}
+    assert (result.states[State.OK], result.states[State.NO_DATA]) == (1, 1)
     for name in ("anomaly_score", "anomaly_value", "anomaly_expected", "anomaly_lower", "anomaly_upper"):
         shown = gauge(result, name)
         assert [series for series, value in shown.items() if not np.isnan(value)] == ["b"]

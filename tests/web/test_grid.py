@@ -34,6 +34,7 @@ def test_one_value_is_a_grid() -> None:
         ([0, 60, 50], r"timestamps\[2\]: is not later"),
         ([0, 60, 120, 150], r"timestamps\[3\]: is not a whole number of steps of 60 s"),
         ([0, 0.1, 0.2], r"timestamps: .* less than a second apart"),
+        ([0, 1.5, 3.0], r"timestamps: their median distance, 1\.5 s, is not a whole number of seconds"),
         ([0, 1, 2, 3 + MOST_STEPS], rf"timestamps\[3\]: is more than {MOST_STEPS} steps"),
     ],
 )

@@ -30,6 +30,9 @@ PROMETHEUS_3 = (
         ("application/openmetrics-text;q=0", Format.TEXT),
         ("application/openmetrics-text;q=high", Format.TEXT),
         ("application/openmetrics-text, text/plain", Format.OPENMETRICS),
+        ('application/openmetrics-text; version="1.0.0"', Format.OPENMETRICS),
+        ("application/openmetrics-text;q=0.1, */*;q=0.9", Format.TEXT),
+        ("text/*;q=0.9, application/openmetrics-text;q=0.5", Format.TEXT),
     ],
 )
 def test_format(accept: str, form: Format) -> None:

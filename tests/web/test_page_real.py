@@ -165,10 +165,50 @@ def test_a_search_narrows_the_list_and_the_address(thousand: str, browser: Brows
     assert browser.run("return document.activeElement.name") == "page.search"
 
 
-def test_losing_the_sidecar_is_told(sidecar: Sidecar, browser: Browser) -> None:
+def text(browser: Browser, css: str) -> str:
+    return str(browser.run(f"return document.querySelector('{css}')?.textContent ?? ''"))
+
+
+def test_losing_the_sidecar_is_told_and_nothing_is_shown_as_fine(sidecar: Sidecar, browser: Browser) -> None:
+    sidecar.publish("cpu", {"a": 2.0, "b": 0.5})
     server = HttpServer(create_app(sidecar.backend, version="1.2.3"), "127.0.0.1:0")
     server.start()
     browser.open(f"{server.url}/")
+    assert "ok" in text(browser, "#queries")
     server.stop()
 
-    wait(lambda: "No news" in browser.run("return document.getElementById('status').textContent"))
+    wait(lambda: "No news since 2023-11-14 22:13:20 UTC" in text(browser, "#status"))
+    assert "ok" not in text(browser, "#queries td")
+    states = browser.run("return [...document.querySelectorAll('#series .state')].map((each) => each.textContent)")
+    assert states == ["unknown", "unknown"]
+    assert "As usual" not in text(browser, "#series")
+
+
+def test_a_series_whose_result_expires_keeps_no_verdict(sidecar: Sidecar, browser: Browser) -> None:
+    sidecar.publish("cpu", {"a": 2.0})
+    [labels] = sidecar.board.snapshot.results["cpu"].series.labels
+    sidecar.cases = {labels: case(labels)}
+    server = HttpServer(create_app(sidecar.backend, version="1.2.3"), "127.0.0.1:0")
+    server.start()
+    try:
+        browser.open(f"{server.url}/")
+        wait(lambda: text(browser, "#series .explanation") != "")
+        sidecar.now += sidecar.board.snapshot.staleness + 1
+        wait(lambda: text(browser, "#series .state") == "stale")
+        wait(lambda: text(browser, "#series .explanation") == "")
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("asked", ["anomaly_name=renamed", "page.state=bogus"])
+def test_a_link_that_asks_in_vain_gets_news_all_the_same(sidecar: Sidecar, browser: Browser, asked: str) -> None:
+    sidecar.publish("cpu", {"a": 0.5})
+    server = HttpServer(create_app(sidecar.backend, version="1.2.3"), "127.0.0.1:0")
+    server.start()
+    try:
+        browser.open(f"{server.url}/?{asked}")
+        sidecar.now += 60
+        wait(lambda: "22:14:20 UTC" in text(browser, "#status"))
+        assert ("No series now" in text(browser, "#count")) == asked.startswith("anomaly_name")
+    finally:
+        server.stop()

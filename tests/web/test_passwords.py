@@ -69,6 +69,14 @@ def test_every_guess_costs_a_check_and_a_proven_password_none(monkeypatch: pytes
     assert checks == [HASH.encode()] * 4  # the unknown user and the known one take the same time
 
 
+def test_an_unknown_user_takes_as_long_as_the_known_one_with_the_slowest_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = {name: bcrypt.hashpw(b"x", bcrypt.gensalt(cost)).decode() for name, cost in (("alice", 4), ("bob", 5))}
+    checks: list[bytes] = []
+    monkeypatch.setattr(bcrypt, "checkpw", lambda _, hashed: checks.append(hashed))
+    check(basic("nobody", PASSWORD), users=hashes)
+    assert checks == [hashes["bob"].encode()]
+
+
 def test_a_flood_of_guesses_is_turned_away_and_who_is_known_gets_in() -> None:
     async def flood() -> tuple[list[Verdict], Verdict]:
         checked = Passwords({"alice": HASH})

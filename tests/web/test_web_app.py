@@ -270,3 +270,10 @@ def test_labels_that_a_scrape_added_to_an_alert_are_left_out_of_its_link(sidecar
     assert (led.status_code, led.headers["location"]) == (307, "?anomaly_name=cpu&pod=a&page.search=a&pod=a%26b")
     for known in ("/?anomaly_name=cpu&pod=a", "/?pod=gone", "/?cluster=", "/?anomaly_name=other&cluster=west"):
         assert ask.get(known).status_code == 200
+
+
+def test_what_is_not_there_is_refused_in_the_words_of_the_api(sidecar: Sidecar) -> None:
+    unknown, not_so = client(sidecar).get("/api/v1"), client(sidecar).post("/api/v1/queries")
+    assert unknown.json() == {"error": "Not Found", "field": None, "index": None}
+    assert (not_so.status_code, not_so.json()["error"]) == (405, "Method Not Allowed")
+    assert not_so.headers["allow"] == "GET"

@@ -11,9 +11,11 @@
   const $ = (id) => document.getElementById(id);
   const list = $("series");
   const form = $("filter");
+  const states = [...form.elements["page.state"].options].map((option) => option.value).filter(Boolean);
   const entries = new Map();
   let limit = PAGE;
   let sampled = new Map();
+  let news = $("status").querySelector("time").textContent;
 
   function element(name, properties = {}, ...children) {
     const made = Object.assign(document.createElement(name), properties);
@@ -23,9 +25,15 @@
 
   async function ask(path) {
     const answer = await fetch(path, { headers: { accept: "application/json" } });
-    if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
+    if (!answer.ok) throw Object.assign(new Error(`${answer.status} ${answer.statusText}`), { status: answer.status });
     return answer.json();
   }
+
+  /* A query or a value that is not there any more, as in an old link, has no series: that is news as well. */
+  const none = (error) => {
+    if (![404, 422].includes(error.status)) throw error;
+    return { total: 0, series: [] };
+  };
 
   const time = (at) => new Date(at * 1000).toISOString().slice(0, 19).replace("T", " ") + " UTC";
 
@@ -34,7 +42,7 @@
     const asked = new URLSearchParams({ limit, sort: "flagged" });
     for (const [name, value] of new URLSearchParams(location.search)) {
       if (name === "page.search") { if (value) asked.set("search", value); }
-      else if (name === "page.state") { if (value) asked.set("state", value); }
+      else if (name === "page.state") { if (states.includes(value)) asked.set("state", value); }
       else if (name === "anomaly_name") { if (value) asked.set("anomaly_name", value); }
       else asked.append("label", `${name}=${value}`);
     }
@@ -54,16 +62,25 @@
       ...cells(query).map((count) => element("td", { className: "number" }, String(count))),
     )));
     const fresh = new Map(told.queries.map((query) => [query.name, query.sample_time]));
+    news = time(told.at);
     $("status").replaceChildren(
       told.ready ? "Ready" : "Not ready: queries are waiting for their first evaluation", ", as of ",
-      element("time", {}, time(told.at)),
+      element("time", {}, news),
     );
     return fresh;
+  }
+
+  function binary(value) {
+    const names = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let power = 0;
+    for (; Math.abs(value) >= 1024 && power < names.length - 1; power += 1) value /= 1024;
+    return `${Number(value.toPrecision(4))} ${names[power]}`;
   }
 
   const shortened = (value, unit) => {
     if (value === null) return "-";
     if (unit === "ratio") return `${Number((100 * value).toPrecision(3))} %`;
+    if (unit === "bytes") return binary(value);
     return `${Number(value.toPrecision(4))} ${unit === "seconds" ? "s" : unit}`.trim();
   };
 
@@ -109,10 +126,22 @@
       find("finding").textContent = series.finding;
     }
 
-    /* Draws anew where there are new points, and only what can be seen. */
+    /* What was said is of a time that has passed. */
+    lose() {
+      const find = (name) => this.item.querySelector(`.${name}`);
+      this.item.className = "unknown";
+      this.drawn = null;
+      for (const name of ["score", "value"]) find(name).textContent = "-";
+      find("state").textContent = "unknown";
+      find("finding").textContent = "Nothing is known of now: the sidecar does not answer.";
+      this.facts.querySelectorAll(".explanation").forEach((each) => each.remove());
+    }
+
+    /* Draws anew where there are new points or another verdict, and only what can be seen. */
     async draw(again = false) {
       const opened = this.details.open;
-      const version = `${sampled.get(this.series?.anomaly_name)} ${opened}`;
+      const { anomaly_name: query, state, flag } = this.series ?? {};
+      const version = [sampled.get(query), opened, state, flag].join();
       if (!this.visible || (this.drawn === version && !again) || !this.series) return;
       this.drawn = version;
       try {
@@ -202,13 +231,17 @@
   async function refresh() {
     try {
       const asked = wanted();
-      const [queries, series] = await Promise.all([ask("api/v1/queries"), ask(`api/v1/series?${asked}`)]);
+      const [queries, series] = await Promise.all([ask("api/v1/queries"), ask(`api/v1/series?${asked}`).catch(none)]);
       $("status").classList.remove("lost");
       sampled = showQueries(queries);
       showSeries(series);
     } catch (error) {
       $("status").classList.add("lost");
-      $("status").textContent = `No news, trying again: ${error.message}`;
+      $("status").textContent = `No news since ${news}, trying again: ${error.message}`;
+      for (const health of $("queries").querySelectorAll("td.well")) {
+        Object.assign(health, { className: "ill", textContent: "unknown" });
+      }
+      entries.forEach((entry) => entry.lose());
     }
   }
 
