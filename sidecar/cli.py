@@ -202,16 +202,19 @@ def demo(listen_address: str, exit_after: str | None, log_level: str, log_format
 @click.option("--executor", default="processes", show_default=True, help="Or in-process, or dask://HOST:PORT.")
 def backtest(source: Path | None, target: Path | None, **flags: Any) -> None:  # noqa: ANN401 each has its type
     """Replays CSV files, or the past of a Prometheus: what would have been alerted?"""
+    from concurrent.futures import BrokenExecutor  # noqa: PLC0415
+
     from sidecar.backtest.command import LiveRequest, Work, backtest_files, backtest_live  # noqa: PLC0415
     from sidecar.backtest.table import BadInputError  # noqa: PLC0415
     from sidecar.config.problems import ConfigError  # noqa: PLC0415
     from sidecar.execution.choice import ExecutorError  # noqa: PLC0415
-    from sidecar.prometheus.source import PrometheusError  # noqa: PLC0415
 
     work = Work(flags.pop("executor"), flags.pop("jobs"), band=not flags.pop("no_band"))
     live = [name for name in ("begin", "end", "compare", "labels") if flags[name] is not None]
     if source is not None and (target is None or live):
         raise click.UsageError("--input goes with --output, and not with --from, --to, --compare and --labels")
+    if source is not None and flags["config_file"] is None and flags["query"] is not None:
+        raise click.UsageError("--query goes with --config.file")
     if source is None and None in {flags["begin"], flags["config_file"]}:
         raise click.UsageError("give --input and --output, or --config.file and --from")
     try:
@@ -219,7 +222,10 @@ def backtest(source: Path | None, target: Path | None, **flags: Any) -> None:  #
             backtest_files(source, target, flags["config_file"], flags["query"], work)
         else:
             backtest_live(LiveRequest(target=target, **flags), work)
-    except (BadInputError, ConfigError, ExecutorError, PrometheusError, OSError) as error:
+    except BrokenExecutor:
+        click.echo("a process was killed, for want of memory maybe: try fewer with --jobs", err=True)
+        sys.exit(EXIT_FAILURE)
+    except (BadInputError, ConfigError, ExecutorError, OSError) as error:
         click.echo(error, err=True)
         sys.exit(EXIT_FAILURE)
 

@@ -70,7 +70,8 @@ def cells(grid: Grid, judgement: Judgement) -> Iterator[Sequence[str]]:
     """The answer to each row.
 
     A row that comes too late to be a sample has the score of its step, as it was given then, and the alarm as it
-    stands: no alert starts on it. Without a score there is a flag only where the absence itself is flagged.
+    stands: no alert starts on it. Without a score there is a flag only where the absence itself is flagged. An alarm
+    that a new model raised at a step without a score starts on the next row that shows it.
     """
     verdicts = judgement.verdicts
     own = places(verdicts.times, grid.times).tolist()
@@ -80,13 +81,17 @@ def cells(grid: Grid, judgement: Judgement) -> Iterator[Sequence[str]]:
     flag, state, detection = outcome.flag[0].tolist(), outcome.state[0].tolist(), outcome.detection[0].tolist()
     reason = outcome.reason[0].tolist()
     lower, upper = judgement.lower[0].tolist(), judgement.upper[0].tolist()
+    answered = 0
     for at, now, leading in zip(own, newest, grid.leading.tolist(), strict=True):
         alarm = "idle" if now < 0 else State(state[now]).name.lower()
         if at < 0 or isnan(score[at]):
             shown = "1" if now >= 0 and reason[now] == Reason.VANISHED else ""
             yield "", shown, "0", "no_data" if at < 0 or isnan(value[at]) else "warming", alarm, "", "", ""
         else:
-            onset = repr(detection[at]) if leading else "0"
+            onset = "0"
+            if leading:
+                onset = repr(max(detection[answered : at + 1]) if flag[now] else detection[at])
+                answered = at + 1
             band = [number(lower[at]), number(upper[at])]
             yield repr(score[at]), str(int(flag[now])), onset, "ok", alarm, repr(expected[at]), *band
 

@@ -28,6 +28,7 @@ from sidecar.config.schema import Config, QueryConfig
 from sidecar.config.vocabulary import Scope
 from sidecar.execution.choice import chosen_executor, workers_of
 from sidecar.prometheus.client import PrometheusClient
+from sidecar.prometheus.source import PrometheusError
 
 T = TypeVar("T")
 
@@ -63,8 +64,9 @@ def backtest_files(source: Path, target: Path, config_file: Path | None, query: 
     workers = min(workers_of(work.jobs), len(files))
     with chosen_executor(work.executor, workers) as executor:
         done = answer_all(files, answerer, executor, AHEAD * workers)
-        for _ in shown(done, len(files), f"{len(files)} files"):
-            pass
+        wrong = [error for error in shown(done, len(files), f"{len(files)} files") if error]
+    if wrong:
+        raise BadInputError("\n".join(sorted(wrong)))
 
 
 def only(config: Config, name: str | None) -> QueryConfig:
@@ -78,9 +80,11 @@ def only(config: Config, name: str | None) -> QueryConfig:
 
 def named_queries(config: Config, name: str | None) -> Sequence[QueryConfig]:
     """The query of a name, or all of them; BadInputError where there is none."""
+    if not config.queries:
+        raise BadInputError("the configuration has no queries: there is nothing to replay")
     named = [query for query in config.queries if name in {None, query.name}]
     if not named:
-        known = ", ".join(query.name for query in config.queries) or "none"
+        known = ", ".join(query.name for query in config.queries)
         raise BadInputError(f"no query is called {name}: the configuration has {known}")
     return named
 
@@ -123,9 +127,10 @@ class LiveRequest:
             end = time.time() if self.end is None else seconds(self.end)
         except ValueError as error:
             raise BadInputError(f"--from, --to: {error}") from None
+        end = min(end, time.time())
         if not begin < end:
-            raise BadInputError("--from is not before --to")
-        return Span(int(begin), int(min(end, time.time())))
+            raise BadInputError("--from is not before --to, or not in the past")
+        return Span(int(begin), int(end))
 
     def incidents(self, span: Span) -> Sequence[Incident] | None:
         """The known incidents of a span."""
@@ -144,6 +149,8 @@ class LiveRequest:
 def backtest_live(request: LiveRequest, work: Work) -> None:
     """Replays the past of a live Prometheus, prints what would have been alerted, and writes the report."""
     span = request.span
+    if request.target is not None and request.target.exists() and not request.target.is_dir():
+        raise BadInputError(f"{request.target} is no directory: name one with --output")
     configs = [(variant, load(path)) for variant, path in request.variants]
     tell_of_siblings(query for _, config in configs for query in named_queries(config, request.query))
     workers = workers_of(work.jobs)
@@ -188,12 +195,21 @@ class LiveBacktest:
             for query in named_queries(config, self.query):
                 replayer = Replayer.of(query, config.timezone, band=self.band)
                 span = self.span.on_grid(query.step)
-                past = Past.fetch(source, query, replayer, span)
+                past = self._past(source, query, replayer, span)
                 tasks = ((None, partial(trace, replayer, series, span)) for series in past.series())
                 label = f"{query.name} {variant}".rstrip()
                 done = shown(results(self.executor, tasks, self.at_once), len(past.frame.labels), label)
                 traces = sorted((found for _, found in done), key=by_labels)
                 yield Summary(variant, query, span, traces, self.incidents, past.dropped)
+
+    def _past(self, source: PrometheusClient, query: QueryConfig, replayer: Replayer, span: Span) -> Past:
+        try:
+            past = Past.fetch(source, query, replayer, span)
+        except PrometheusError as error:
+            raise BadInputError(f"{query.name}: {error}") from error
+        for warning in past.warnings:
+            click.echo(f"{query.name}: Prometheus warns about the result: {warning}", err=True)
+        return past
 
 
 def by_labels(found: Trace) -> tuple[tuple[str, str], ...]:

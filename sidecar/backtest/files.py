@@ -1,12 +1,13 @@
 """Answers a file, or every file of a directory, wherever work runs."""
 
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
 from sidecar.backtest.answer import Answerer
-from sidecar.backtest.table import BadInputError
+from sidecar.backtest.table import BadFileError, BadInputError
 from sidecar.backtest.work import results
 
 
@@ -17,9 +18,9 @@ def sources(source: Path, target: Path) -> Mapping[Path, Path]:
     if source.is_file():
         found = {source: target / source.name}
     elif source.is_dir():
-        files = [
-            path for path in source.rglob("*.csv") if path.is_file() and target.resolve() not in path.resolve().parents
-        ]
+        answers = target.resolve()
+        inside = source.resolve() in answers.parents
+        files = [path for path in csv_files(source) if not (inside and answers in path.resolve().parents)]
         found = {path: target / path.relative_to(source) for path in sorted(files)}
     else:
         raise BadInputError(f"{source} does not exist: name a CSV file or a directory of them with --input")
@@ -29,13 +30,33 @@ def sources(source: Path, target: Path) -> Mapping[Path, Path]:
     return found
 
 
-def answer_all(files: Mapping[Path, Path], answerer: Answerer, executor: Executor, at_once: int) -> Iterator[Path]:
-    """Answers files, the largest first, and yields each that is done; raises what one of them raises."""
+def csv_files(directory: Path) -> Iterator[Path]:
+    """The CSV files below a directory; OSError where a part of it cannot be read."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for place, _, names in os.walk(directory, onerror=refuse):
+        paths = (Path(place) / name for name in names if name.endswith(".csv"))
+        yield from (path for path in paths if path.is_file())
+
+
+def answer_all(files: Mapping[Path, Path], answerer: Answerer, executor: Executor, at_once: int) -> Iterator[str]:
+    """Answers files, the largest first, and yields of each that is done what is wrong with it, nothing mostly."""
     largest_first = sorted(files, key=lambda path: path.stat().st_size, reverse=True)
-    tasks = ((path, partial(answerer.answer, path.read_bytes(), str(path))) for path in largest_first)
-    for path, text in results(executor, tasks, at_once):
-        store(files[path], text)
-        yield path
+    tasks = ((path, partial(answered, answerer, path.read_bytes(), str(path))) for path in largest_first)
+    for path, found in results(executor, tasks, at_once):
+        if isinstance(found, str):
+            store(files[path], found)
+        yield "" if isinstance(found, str) else str(found)
+
+
+def answered(answerer: Answerer, content: bytes, name: str) -> str | BadFileError:
+    """The answer to a file, or why there is none: the others have theirs all the same."""
+    try:
+        return answerer.answer(content, name)
+    except BadFileError as error:
+        return error
 
 
 def store(path: Path, text: str) -> None:

@@ -57,8 +57,10 @@ def read_incidents(content: bytes, name: str) -> list[Incident]:
 
 
 def _with_bounds(reader: "csv.DictReader[str]") -> "csv.DictReader[str]":
-    if not set(BOUNDS) <= set(reader.fieldnames or []):
-        raise ValueError(f"the first line must name the columns {' and '.join(BOUNDS)}")
+    names = [name.strip() for name in reader.fieldnames or []]
+    if not set(BOUNDS) <= set(names) or len(set(names)) < len(names):
+        raise ValueError(f"the first line must name the columns {' and '.join(BOUNDS)}, and each label once")
+    reader.fieldnames = names
     return reader
 
 

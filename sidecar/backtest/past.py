@@ -1,15 +1,17 @@
 """The past of a query, asked of a live Prometheus by the client and the history of the loop."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from sidecar.backtest.replay import Replayer, Series
+from sidecar.config.promql import PLACEHOLDER
 from sidecar.config.schema import QueryConfig
 from sidecar.loop.suppression import concerned
 from sidecar.prometheus.frame import Frame
-from sidecar.prometheus.history import History
+from sidecar.prometheus.history import Advance, History
 from sidecar.prometheus.source import RangeSource
 
 
@@ -32,24 +34,33 @@ class Past:
     Attributes:
         frame: the samples.
         condition: those of `suppress_when`; none where there is no such condition.
-        dropped: series that `max_series` left out.
+        dropped: series of the last step that `max_series` left out.
+        warnings: what Prometheus said about its answers.
     """
 
     frame: Frame
     condition: Frame | None
     dropped: int
+    warnings: tuple[str, ...]
 
     @classmethod
     def fetch(cls, source: RangeSource, query: QueryConfig, replayer: Replayer, span: Span) -> "Past":
-        """Asks for all that a replay of the span needs; PrometheusError where it cannot be had."""
+        """Asks for all that a replay of the span needs, of all shards; PrometheusError where it cannot be had."""
         steps = (span.end - span.begin) // query.step + replayer.schedule.lookback
-        advance = History(source, query.expr, query.step, steps, query.max_series).advance(span.end)
-        condition = None
-        if query.suppress_when is not None:
-            condition = (
-                History(source, query.suppress_when, query.step, steps, query.max_series).advance(span.end).frame
-            )
-        return cls(advance.frame, condition, advance.dropped)
+        shards = query.sharding.count if query.sharding else 1
+
+        def asked(expr: str) -> Advance:
+            whole = expr.replace(PLACEHOLDER, ".+")
+            # All that came and went within the span was there when it was new.
+            history = History(source, whole, query.step, steps, shards * query.max_series, max_gone=sys.maxsize)
+            return history.advance(span.end)
+
+        advance = asked(query.expr)
+        if query.suppress_when is None:
+            return cls(advance.frame, None, advance.dropped, advance.warnings)
+        condition = asked(query.suppress_when)
+        warnings = tuple(dict.fromkeys(advance.warnings + condition.warnings))
+        return cls(advance.frame, condition.frame, advance.dropped, warnings)
 
     def series(self) -> Iterator[Series]:
         """The series one by one."""

@@ -1,7 +1,7 @@
 """Runs the past of a series through the watch of the loop, and gets the verdict that each step had when it was new."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -131,6 +131,8 @@ class Replayer:
             frame = filled(tape.window(column, following), self.missing)
             was_on = bool(watch.series.flagged[0])
             verdicts = with_onset(watch.advance(frame, np.isin(frame.times, series.suppressed)[None]), was_on=was_on)
+            # A copy, as a view of the values would keep the whole lookback for as long as the verdicts are.
+            verdicts = replace(verdicts, values=verdicts.values.copy())
             yield Judgement.found(verdicts, watch, frame) if self.band else Judgement.unbound(verdicts)
 
 

@@ -15,8 +15,8 @@ ANSWERS = ("anomaly_score", "anomaly_flag", "detection", "state", "alarm", "expe
 """The columns that are added to timestamp and value."""
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
-LATEST = 253_402_300_799
-"""The last second of the year 9999."""
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
+"""The first second of the year 1, and the last of the year 9999."""
 
 
 class BadInputError(Exception):
@@ -94,7 +94,7 @@ def seconds(stamp: str) -> float:
     text = stamp.strip()
     if NUMBER.fullmatch(text):
         number = float(text)
-        if not abs(number) <= LATEST:
+        if not EARLIEST <= number <= LATEST:
             raise ValueError(f"timestamp {stamp!r} is out of range: write unix time in seconds")
         return number
     try:

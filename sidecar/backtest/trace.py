@@ -70,7 +70,7 @@ def trace(replayer: Replayer, series: Series, span: Span) -> Trace:
     score, expected = scores.score[0], scores.expected[0]
     alarms = tuple(
         alarm(times[run], values[run], score[run], expected[run])
-        for run in alarm_runs(verdicts.outcome.flag[0], verdicts.outcome.since[0])
+        for run in alarm_runs(times, verdicts.outcome.flag[0], verdicts.outcome.since[0])
     )
     steps = np.arange(span.begin, span.end + 1, replayer.step, dtype=np.int64)
     lines = np.full((5, len(steps)), np.nan)
@@ -84,11 +84,14 @@ def replayed(replayer: Replayer, series: Series, span: Span) -> Judgement:
     return joined(replayer.replay(series, span.begin, span.end), replayer.schedule.settings)
 
 
-def alarm_runs(flag: NDArray[np.bool_], since: NDArray[np.int64]) -> list[slice]:
-    """Where each alarm is on; one that starts at the end of another is another."""
-    known = np.where(flag, since, -1)
-    edges = np.flatnonzero(np.diff(known, prepend=-1, append=-1))
-    return [slice(a, b) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True) if flag[a]]
+def alarm_runs(times: NDArray[np.int64], flag: NDArray[np.bool_], since: NDArray[np.int64]) -> list[slice]:
+    """Where each alarm is on; one that starts at the end of another is another.
+
+    One to which a new model gives another beginning is not: its beginning lies before the step.
+    """
+    starts = flag & (~np.append(False, flag[:-1]) | (since == times))
+    ends = np.flatnonzero(np.append(starts[1:] | ~flag[1:], True) & flag) + 1
+    return [slice(a, b) for a, b in zip(np.flatnonzero(starts).tolist(), ends.tolist(), strict=True)]
 
 
 def alarm(

@@ -7,7 +7,7 @@ reaches the threshold: first in steps that double, then by bisection.
 import numpy as np
 
 from sidecar.detection.arrays import Bools, Floats
-from sidecar.detection.columns import Panel
+from sidecar.detection.columns import TINY, Panel
 from sidecar.detection.detector import answer
 from sidecar.detection.features import Past
 from sidecar.detection.models import Models
@@ -57,7 +57,7 @@ class Search:
         self.lookup = Lookup.of(models.tables)
         self.past = Past.of(models.basis, Panel.behind(recent, end, settings, n), np.concatenate([at, at]))
         self.start = np.concatenate([start, start], axis=1)
-        self.outward = np.repeat([-1.0, 1.0], n) * np.maximum(models.basis.unit, np.finfo(np.float64).tiny)[:, None]
+        self.outward = np.repeat([-1.0, 1.0], n) * np.maximum(models.basis.unit, TINY)[:, None]
 
     def flagged(self, reach: Floats | float, threshold: float) -> Bools:
         """Whether each column would reach the threshold, were its value so many spreads away from the start."""

@@ -21,6 +21,9 @@ Reader = Callable[[Ints], Floats]
 Statistic = Callable[[Reader, Ints, Ints], Floats]
 """What is read, column numbers (...) and lags to a statistic (S, ...) of what lies the lags before the columns."""
 
+CALENDAR = (-17_000_000, 70_000_000)
+"""Hours of unix time that have a date, with some years to spare: from 30 to 9955."""
+
 TINY = 1e-200
 """Takes the place of a zero that is divided by, or whose logarithm is taken."""
 
@@ -232,6 +235,7 @@ def utc_offset(times: Ints, timezone: str) -> Ints:
     if timezone == "UTC":
         return np.zeros_like(times)
     zone = ZoneInfo(timezone)
-    hours, where = np.unique(times // HOUR, return_inverse=True)
+    # Of years that the calendar does not have, the offset of the nearest that it has.
+    hours, where = np.unique(np.clip(times // HOUR, *CALENDAR), return_inverse=True)
     offsets = [datetime.fromtimestamp(int(hour) * HOUR, UTC).astimezone(zone).utcoffset() for hour in hours]
     return np.array([int(o.total_seconds()) for o in offsets if o is not None])[where].reshape(times.shape)

@@ -61,7 +61,7 @@ class History:
     After a failure what was fetched stays, and the next advance goes on from there.  Which series are held depends
     only on the samples of the window, so that a restart comes to the same choice; of more than `max_series` in the
     newest step, those with the lowest hash of their labels stay.  Series that are gone from it are held beside them,
-    at most `max_series` again, the longest gone leaving first; and not at all once they have been gone for `forget`
+    at most `max_gone`, the longest gone leaving first; and not at all once they have been gone for `forget`
     steps with less than `min_samples` samples in the window: short-lived pods would pile up.
 
     Args:
@@ -70,6 +70,7 @@ class History:
         step: seconds between samples.
         length: steps held.
         max_series: series held at most.
+        max_gone: series held beside them that are gone; None: as many again.
         forget: steps after which a series is not expected to come back.
         min_samples: samples that make a vanished series worth keeping.
         samples_per_request: about how many samples a request may bring: a first fill is split into many, as each
@@ -86,6 +87,7 @@ class History:
         length: int,
         max_series: int,
         *,
+        max_gone: int | None = None,
         forget: int = FORGET,
         min_samples: int = 1,
         samples_per_request: int = 50_000,
@@ -93,6 +95,7 @@ class History:
     ) -> None:
         self._source, self._expr = source, expr
         self._step, self._length, self._max_series = step, length, max_series
+        self._max_gone = max_series if max_gone is None else max_gone
         self._forget, self._min_samples = forget * step, min_samples
         self._budget, self._fewest_steps = samples_per_request, fewest_steps
         self._window: Lookback | None = None
@@ -202,8 +205,8 @@ class History:
         labels, seen = _union(window, frame)
         live = seen == window.end
         kept = np.ones(len(labels), np.bool_)
-        for rows in (np.flatnonzero(live), np.flatnonzero(~live)):
-            kept[rows[_beyond(self._max_series, [labels[row] for row in rows], seen[rows])]] = False
+        for rows, most in ((np.flatnonzero(live), self._max_series), (np.flatnonzero(~live), self._max_gone)):
+            kept[rows[_beyond(most, [labels[row] for row in rows], seen[rows])]] = False
         self._dropped = int((live & ~kept).sum())
         held = len(window.labels)
         if kept[held:].any() or not kept[:held].all():

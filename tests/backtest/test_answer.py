@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.backtest.answer import DEFAULTS, Answerer, fitted_to
+from sidecar.backtest.answer import DEFAULTS, Answerer, cells, fitted_to
+from sidecar.backtest.grid import Grid
+from sidecar.backtest.replay import Judgement
 from sidecar.config.checks import timing_faults
 from sidecar.config.vocabulary import Missing
+from sidecar.detection.settings import Settings
+from sidecar.detection.watch import Verdicts
+from sidecar.prometheus.frame import Frame
 
 HOUR = 3_600
 START = 1_699_999_200
@@ -48,6 +53,18 @@ def test_a_spike_is_flagged_and_an_alert_starts_on_it_alone() -> None:
     assert float(spike["expected"]) == pytest.approx(0.3, abs=0.1)
     assert found[151]["alarm"] in {"firing", "recovering"}
     assert found[149]["anomaly_flag"] == "0"
+
+
+def test_an_alarm_that_a_new_model_raised_between_rows_starts_on_the_next() -> None:
+    times = START + HOUR * np.arange(6)
+    blank = Verdicts.blank(Frame(((),), START, HOUR, np.ones((1, 6))), 6, Settings(HOUR))
+    blank.scores.score[:], blank.scores.expected[:] = 0.5, 1.0
+    blank.scores.score[0, [2, 3]] = np.nan
+    blank.outcome.flag[0, 2:5], blank.outcome.detection[0, 2] = True, 1.0
+    rows = [0, 1, 3, 4, 5]
+    grid = Grid(HOUR, times[rows], np.ones(5, dtype=np.bool_))
+    found = [(row[1], row[2]) for row in cells(grid, Judgement.unbound(blank))]
+    assert found == [("0", "0.0"), ("0", "0.0"), ("", "0"), ("1", "1.0"), ("0", "0.0")]
 
 
 def test_what_is_not_scored_is_empty() -> None:

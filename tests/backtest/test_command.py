@@ -58,6 +58,20 @@ def test_every_file_is_answered_at_the_same_relative_path(tmp_path: Path) -> Non
     assert not (tmp_path / "in/out/out").exists()
 
 
+def test_answers_may_lie_above_the_samples_and_bad_files_stop_no_others(tmp_path: Path) -> None:
+    for name in ("a.csv", "z.csv"):
+        write_samples(tmp_path / "samples" / name, hours=3)
+    for name in ("b.csv", "y.csv"):
+        (tmp_path / "samples" / name).write_text("timestamp,value\nnow,1\n")
+    result = run("--input", tmp_path / "samples", "--output", tmp_path, "--jobs=1", "--no-band")
+    assert result.exit_code == 1
+    wrong = [line for line in result.stderr.splitlines() if "is not a time" in line]
+    assert [line.partition(":")[0] for line in wrong] == [
+        str(tmp_path / "samples" / name) for name in ("b.csv", "y.csv")
+    ]
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"a.csv", "z.csv"}
+
+
 def test_one_process_and_two_give_the_same(tmp_path: Path) -> None:
     for number in range(3):
         write_samples(tmp_path / "in" / f"{number}.csv", number, hours=40)
@@ -87,11 +101,11 @@ def test_one_file_is_answered_with_the_settings_of_a_query(tmp_path: Path) -> No
     [
         (["--input={tmp}/none", "--output={tmp}/out"], "{tmp}/none does not exist: name a CSV file or a directory"),
         (["--input={tmp}/empty", "--output={tmp}/out"], "{tmp}/empty holds no file that ends in .csv"),
-        (["--input={tmp}/in", "--output={tmp}/in"], "{tmp}/in holds no file that ends in .csv"),
+        (["--input={tmp}/in", "--output={tmp}/in"], "{tmp}/in would be overwritten"),
         (["--input={tmp}/in/a.csv", "--output={tmp}/in"], "{tmp}/in/a.csv would be overwritten"),
         (["--input={tmp}/bad.csv", "--output={tmp}/out"], "{tmp}/bad.csv:2: timestamp 'now' is not a time"),
         (["--input={tmp}/in", "--output={tmp}/bad.csv"], "{tmp}/bad.csv is no directory: name one"),
-        (["--input={tmp}/in", "--output={tmp}/o", "--config.file={tmp}/none.yaml"], "{tmp}/none.yaml:1: file: no such"),
+        (["--input={tmp}/in", "--output={tmp}/o", "--config.file={tmp}/gone.yaml"], "{tmp}/gone.yaml:1: file: no such"),
         (["--input={tmp}/in", "--output={tmp}/o", "--config.file={tmp}/a.yaml"], "the configuration has the queries"),
         (
             ["--input={tmp}/in", "--output={tmp}/o", "--config.file={tmp}/a.yaml", "--query=x"],
@@ -101,6 +115,12 @@ def test_one_file_is_answered_with_the_settings_of_a_query(tmp_path: Path) -> No
         (["--input={tmp}/in", "--output={tmp}/o", "--executor=dask://x"], "'dask://x' is no address of a scheduler"),
         (["--config.file={tmp}/a.yaml", "--from=yesterday"], "--from, --to: timestamp 'yesterday' is not a time"),
         (["--config.file={tmp}/a.yaml", "--from=9", "--to=8"], "--from is not before --to"),
+        (
+            ["--config.file={tmp}/a.yaml", "--from=2100-01-01", "--to=2101-01-01"],
+            "--from is not before --to, or not in",
+        ),
+        (["--config.file={tmp}/a.yaml", "--from=8", "--output={tmp}/bad.csv"], "{tmp}/bad.csv is no directory: name"),
+        (["--config.file={tmp}/none.yaml", "--from=8"], "the configuration has no queries"),
         (["--config.file={tmp}/a.yaml", "--from=8", "--to=9", "--labels={tmp}/bad.csv"], "{tmp}/bad.csv:1: the first"),
     ],
 )
@@ -109,6 +129,7 @@ def test_bad_input_gets_one_message(tmp_path: Path, arguments: Sequence[str], me
     write_samples(tmp_path / "in/a.csv", hours=3)
     (tmp_path / "bad.csv").write_text("timestamp,value\nnow,1\n")
     config_file(tmp_path)
+    (tmp_path / "none.yaml").write_text("prometheus: {url: http://localhost:9}\nqueries: []\n")
     result = run(*(argument.format(tmp=tmp_path) for argument in arguments), "--jobs=1")
     assert result.exit_code == 1, result.output
     lines = [line for line in result.stderr.splitlines() if not re.fullmatch(r"\d+ files", line)]
@@ -125,6 +146,7 @@ def test_bad_input_gets_one_message(tmp_path: Path, arguments: Sequence[str], me
         ["--config.file=a.yaml"],
         ["--from=1"],
         ["--input=a.csv", "--output=b", "--jobs=0"],
+        ["--input=a.csv", "--output=b", "--query=node_cpu"],
     ],
 )
 def test_flags_that_do_not_go_together_are_a_wrong_command_line(arguments: Sequence[str]) -> None:
@@ -234,3 +256,35 @@ def test_a_prometheus_that_is_away_is_one_message(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert "127.0.0.1:9" in result.stderr
+
+
+def churned() -> Iterator[Sample]:
+    """Twelve pods, one after the other."""
+    for hour in range(300):
+        yield {"pod": f"p{hour // 25}"}, START + hour * HOUR, 1.0
+
+
+WHOLE = """\
+prometheus: {{url: "{url}"}}
+defaults: {{step: 1h, fit_window: 10d, fit_every: 1d, min_history: 25h}}
+queries:
+  - {{name: churned, expr: churned, max_series: 2, suppress_when: churned > 0}}
+  - {{name: split, expr: 'cpu{{instance=~"${{shard}}"}}', max_series: 2, sharding: {{by: instance, count: 2, index: 0}}}}
+  - {{name: refused, expr: cpu + on () cpu}}
+"""
+
+
+@pytest.mark.real
+def test_all_that_came_and_went_and_all_shards_are_replayed_and_a_refused_query_is_named(
+    prometheus_server: Callable[..., PrometheusServer], tmp_path: Path
+) -> None:
+    server = prometheus_server(openmetrics(cpu=cpu(), churned=churned()))
+    (tmp_path / "a.yaml").write_text(WHOLE.format(url=server.url))
+    span = [f"--config.file={tmp_path / 'a.yaml'}", f"--from={START}", f"--to={START + 299 * HOUR}", "--jobs=1"]
+    for name, series in (("churned", 12), ("split", 3)):
+        result = run(*span, f"--query={name}", "--no-band")
+        assert result.exit_code == 0, result.output
+        assert re.search(rf"^{name} +{series} ", result.stdout, re.MULTILINE)
+    result = run(*span, "--query=refused")
+    assert result.exit_code == 1
+    assert re.match(r"refused: .*many-to-many|refused: execution: ", result.stderr)

@@ -129,4 +129,9 @@ def test_long_series_keep_their_peaks_when_they_are_thinned() -> None:
 def test_alarms_that_follow_each_other_are_told_apart() -> None:
     flag = np.array([False, True, True, True, False, True])
     since = np.array([-1, 10, 10, 30, -1, 50])
-    assert alarm_runs(flag, since) == [slice(1, 3), slice(3, 4), slice(5, 6)]
+    assert alarm_runs(np.arange(0, 60, 10), flag, since) == [slice(1, 3), slice(3, 4), slice(5, 6)]
+
+
+def test_an_alarm_that_a_new_model_gives_another_beginning_is_the_same() -> None:
+    flag, since = np.array([True, True, True, True]), np.array([-50, -50, 10, 10])
+    assert alarm_runs(np.arange(0, 40, 10), flag, since) == [slice(0, 4)]

@@ -91,3 +91,12 @@ def test_of_no_columns_and_of_no_series_there_is_no_band(values: Floats, setting
 
     assert band(models, values, expected[:, :0], END, settings)[0].shape == (len(values), 0)
     assert band(models.take(slice(0, 0)), values[:0], expected[:0], END, settings)[0].shape == (0, 1)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-320])
+def test_a_series_that_was_always_zero_has_a_band_about_it(settings: Settings, level: float) -> None:
+    values = np.full((1, settings.fit_steps + 600), level)
+    models, expected = fitted(values[:, -settings.fit_steps :], settings)
+    lower, upper = newest(models, values, expected, settings)
+    assert -1e-9 < lower[0] <= level <= upper[0] < 1e-9
+    assert score_of(models, values, np.array([1e-9]), settings)[0] >= 1

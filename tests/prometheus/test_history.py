@@ -179,6 +179,14 @@ def test_vanished_series_are_capped_the_longest_gone_first() -> None:
     assert advance.dropped == 0
 
 
+def test_all_that_have_gone_can_be_kept() -> None:
+    samples = always("a", "b", "c") | {series(f"p{k}"): {at(k): 1.0} for k in range(6)}
+    held = history(MemorySource(samples), length=50, max_series=2, max_gone=100)
+    advance = held.advance(at(6))
+    assert len(advance.frame.labels) == 2 + 6
+    assert advance.dropped == 1
+
+
 def test_a_first_fill_is_split_by_its_number_of_series() -> None:
     source = MemorySource(always(*"abcde"))
     held = history(source, samples_per_request=15, fewest_steps=1)
