@@ -3,16 +3,14 @@
     python -m benchmarks.detection.held_out --nab=PATH --cloud=PATH [--synthetic-seed=N] [--processes=N]
 
 The detector answers each corpus once. Then the bar of each part, and by how much a past may raise them, are chosen by
-coordinate search from one start, all bars alike, in rounds of ever smaller steps: on all corpora, and on all but one.
-What is sought is the mean of the corpora's figures as shares of `AIMS`, with no more false episodes than `ALLOWED`.
+an evolution strategy from one start, all bars alike: on all corpora, and on all but one. What is sought is the mean of
+the corpora's figures as shares of `AIMS`, with no more false episodes than `ALLOWED`.
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import product
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
@@ -23,16 +21,20 @@ from benchmarks.detection import events, nab
 from benchmarks.detection.anomalies import KINDS
 from benchmarks.detection.bars import Asked, Choice, answers_of
 from benchmarks.detection.report import MONTHS_OF_WEEKS, Table
-from benchmarks.detection.series import write_series
+from benchmarks.detection.series import Floats, write_series
 from benchmarks.detection.synthetic import corpus as synthetic
 from benchmarks.detection.tape import record_all
 from sidecar.detection.combination import PARTS
 
-START = 2.0
-"""The bar of every part at first."""
-ROUNDS = ((0.7, 0.85, 1.2, 1.4), (0.85, 0.92, 1.09, 1.18), (0.92, 1.09), (0.95, 1.05))
-"""By what a bar is multiplied to see whether that is better, in each round."""
-HABITS = (0.0, 0.2, 0.4)
+START, START_HABIT = 2.0, 0.3
+"""The bar of every part, and the share of habit, at first."""
+TRIES = 300
+"""Choices that are tried."""
+SIZE, GROWTH, SHARE = 0.15, 1.5, 0.5
+"""Of a step: its standard deviation at first, by what it grows with a success, and the share of settings it changes."""
+SIZES = (0.01, 0.5)
+"""The smallest and the largest step."""
+MOST_HABITUAL = 0.6
 AIMS = {"NAB": 75.0, "cloud": 0.70, "synthetic": 0.90}
 ALLOWED = {"cloud": 0.40, "synthetic": 1.0}
 """False episodes per series-week of the cloud corpus, and in 30 days on series without anomalies of the synthetic."""
@@ -68,22 +70,10 @@ def worth(name: str, found: Found) -> float:
     return found.quality / AIMS[name] - max(found.false / ALLOWED.get(name, np.inf) - 1, 0.0)
 
 
-def changes() -> Iterator[Callable[[Choice], Choice]]:
-    """What is tried, one after the other."""
-    for factors in ROUNDS:
-        for share in HABITS:
-            yield partial(replace, habitual=share)
-        for recurrence in (False, True):
-            yield partial(replace, recurrence=recurrence)
-        for part, factor in product(range(len(PARTS)), factors):
-            yield partial(scaled, part, factor)
-
-
-def scaled(part: int, factor: float, choice: Choice) -> Choice:
-    """A choice with the bar of one part multiplied."""
-    factors = choice.factors.copy()
-    factors[part] *= factor
-    return replace(choice, factors=factors)
+def choice_of(settings: Floats) -> Choice:
+    """The choice that a point (P + 1,) stands for: logarithms of bars over `START`, and the share of habit."""
+    bars = START * np.exp(settings[:-1])
+    return Choice(bars / [part.bar for part in PARTS.values()], float(np.clip(settings[-1], 0.0, MOST_HABITUAL)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +88,25 @@ class Bench:
         return judged(name, self.corpora[name], self.windows, choice)
 
     def chosen(self, without: str) -> Choice:
-        """The choice on all corpora but one, from bars that are all alike: whatever is better is taken at once."""
-        names = [name for name in self.corpora if name != without]
-        best = Choice(START / np.array([part.bar for part in PARTS.values()]), habitual=0.0, recurrence=False)
-        most = -np.inf
-        for change in (replace, *changes()):
-            choice = change(best)
-            value = mean(worth(name, self.found(name, choice)) for name in names)
+        """The choice on all corpora but one: one parent, one child, and of both the better goes on.
+
+        Steps grow with a success and shrink with a failure, so that about a fifth succeed (Rechenberg,
+        "Evolutionsstrategie", 1973).
+        """
+        rng, size = np.random.default_rng(1), SIZE
+        best = np.append(np.zeros(len(PARTS)), START_HABIT)
+        most = self.worth_of(choice_of(best), without)
+        for _ in range(TRIES):
+            step = size * rng.standard_normal(len(best)) * (rng.random(len(best)) < SHARE)
+            value = self.worth_of(choice_of(best + step), without)
             if value > most:
-                best, most = choice, value
-        return best
+                best, most = best + step, value
+            size = float(np.clip(size * (GROWTH if value == most else GROWTH**-0.25), *SIZES))
+        return choice_of(best)
+
+    def worth_of(self, choice: Choice, without: str) -> float:
+        """What a choice is worth on all corpora but one, on average."""
+        return mean(worth(name, self.found(name, choice)) for name in self.corpora if name != without)
 
 
 def bench_of(nab_root: Path, cloud: Path, seed: int, processes: int) -> Bench:

@@ -41,7 +41,7 @@ def overview(summaries: Sequence[Summary]) -> Rows:
             f"{len(summary.traces)}" + (f" (and {summary.dropped} left out)" if summary.dropped else ""),
             f"{summary.series_weeks:.1f}",
             f"{summary.alarms}",
-            f"{summary.rate:.2f}",
+            f"{summary.rate:.2f}" if summary.series_weeks else "-",
             f"{summary.budget:.2f}",
             *([f"{summary.found} of {len(summary.findings)}", f"{summary.outside}"] if known else ()),
         ]
