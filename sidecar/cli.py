@@ -155,14 +155,13 @@ def check_config(config_file: Path, *, estimate: bool) -> None:
 
 
 def _estimate(config: "Config") -> int:
-    from sidecar.estimate import report  # noqa: PLC0415 a plain check needs none of it
-    from sidecar.prometheus.source import PrometheusError  # noqa: PLC0415
+    from sidecar.estimate import NoEstimateError, report  # noqa: PLC0415 a plain check needs none of it
 
     try:
         for line in report(config, time.time()):
             click.echo(line)
-    except PrometheusError as error:
-        click.echo(f"no estimate: {error}", err=True)
+    except NoEstimateError as error:
+        click.echo(error, err=True)
         return EXIT_FAILURE
     return 0
 
@@ -233,19 +232,22 @@ def backtest(source: Path | None, target: Path | None, **flags: Any) -> None:  #
 class LogStream:
     """A stream that loses what it cannot write: a full disk or a closed pipe must not end an evaluation."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
+        """Takes a stream, None where it was closed before the start."""
         self._stream = stream
 
     def write(self, text: str) -> int:
         """Writes text, or loses it."""
         with suppress(OSError):
-            self._stream.write(text)
+            if self._stream:
+                self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Sends on what was written, or loses it."""
         with suppress(OSError):
-            self._stream.flush()
+            if self._stream:
+                self._stream.flush()
 
 
 def set_up_logging(level: str, style: str) -> None:

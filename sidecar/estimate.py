@@ -14,7 +14,7 @@ from sidecar.loop.evaluator import part_of
 from sidecar.loop.fitting import BUNDLE_SERIES, MOST_WAITING
 from sidecar.loop.terms import schedule_of
 from sidecar.prometheus.client import PrometheusClient
-from sidecar.prometheus.source import RangeSource
+from sidecar.prometheus.source import BadQueryError, PrometheusError, RangeSource
 
 MB = 1_000_000
 
@@ -141,19 +141,27 @@ def cores_of(query: QueryConfig, schedule: Schedule, interval: int, series: int)
     return score + bands + text + fits
 
 
+class NoEstimateError(Exception):
+    """What some queries cost cannot be told."""
+
+
 def report(config: Config, now: float) -> Iterator[str]:
     """Lines of text: each query, and all together; `now` in unix seconds.
 
     Raises:
-        PrometheusError: the series cannot be counted.
+        NoEstimateError: the series of some queries cannot be counted, those of the others were; it says why.
     """
     client = PrometheusClient(config.prometheus)
-    total = Cost()
+    total, failed = Cost(), []
     try:
         for query in config.queries:
             schedule = schedule_of(query, config.timezone)
             at = int(now - config.offset) // query.step * query.step
-            found = counted(part_of(client, query, schedule), query.expr, at, query.step)
+            try:
+                found = counted(part_of(client, query, schedule), query.expr, at, query.step)
+            except PrometheusError as error:
+                failed.append(f"{query.name}: no estimate: {error}")
+                continue
             cost = cost_of(query, config.timezone, config.evaluation_interval, found)
             total += cost
             left_out = f" ({found} found, the others are beyond max_series)" if found > cost.series else ""
@@ -161,8 +169,14 @@ def report(config: Config, now: float) -> Iterator[str]:
     finally:
         client.close()
     yield f"total: {total + Cost(memory=PROCESS_BYTES)}"
+    if failed:
+        raise NoEstimateError("\n".join(failed))
 
 
 def counted(source: RangeSource, expr: str, at: int, step: int) -> int:
-    """How many series an expression returns at a time."""
-    return int(np.nansum(source.query_range(f"count({expr}\n)", at, at, step).frame.values))
+    """How many series an expression returns at a time; a scalar is one."""
+    try:
+        return int(np.nansum(source.query_range(f"count({expr}\n)", at, at, step).frame.values))
+    except BadQueryError:
+        # Of one that is itself refused this says so, in its own words and places.
+        return len(source.query_range(expr, at, at, step).frame.labels)

@@ -33,6 +33,10 @@ POLL_SECONDS = 5.0
 """How often the configuration file is looked at: ConfigMap updates are symlink swaps, which file events miss."""
 
 
+MOST_AWAY = 3
+"""Looks at which a file cannot be read before that counts as a change: a swap is over by then."""
+
+
 NARRATION_SECONDS = 0.2
 """How often the demonstration looks for a new result to tell of."""
 
@@ -77,6 +81,7 @@ class WatchedFiles:
         self._config_file = config_file
         self._others: Callable[[], Iterable[Path]] = tuple
         self._known: dict[Path, bytes | None] = {}
+        self._away = 0
 
     def read(self) -> Config:
         """Reads the configuration, and takes note: a change in the middle of it will be noticed."""
@@ -89,9 +94,10 @@ class WatchedFiles:
         self._known |= _digests(others())
 
     def changed(self) -> bool:
-        """Whether they hold something else by now; not while one cannot be read, as in the middle of a swap."""
+        """Whether they hold something else by now; while one cannot be read, only after some looks, and once."""
         found = _digests((self._config_file, *self._others()))
-        return None not in found.values() and found != self._known
+        self._away = self._away + 1 if None in found.values() else 0
+        return found != self._known and self._away in {0, MOST_AWAY}
 
 
 def serve(config_file: Path, web: WebOptions, executor: Executor) -> int:

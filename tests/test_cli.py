@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from sidecar import __version__
-from sidecar.cli import main, uncollected
+from sidecar.cli import LogStream, main, uncollected
 
 VALID = "prometheus: {url: http://localhost:9090}\nqueries:\n  - {name: cpu, expr: cpu}\n"
 
@@ -87,3 +87,9 @@ def test_a_route_prefix_is_a_plain_path(prefix: str) -> None:
     result = CliRunner().invoke(main, ["run", f"--web.route-prefix={prefix}"])
     assert result.exit_code == 2
     assert "has more than letters, digits and . _ ~ - / in it" in result.output
+
+
+def test_a_log_without_a_stream_is_lost_and_nothing_else() -> None:
+    log = LogStream(None)
+    assert log.write("text") == 4
+    log.flush()

@@ -11,7 +11,7 @@ from sidecar.cli import main
 from sidecar.config.load import parse
 from sidecar.config.schema import QueryConfig
 from sidecar.config.vocabulary import Scope
-from sidecar.estimate import BAND_SECONDS, MB, PROCESS_BYTES, RENDER_SECONDS, Cost, cost_of, report
+from sidecar.estimate import BAND_SECONDS, MB, PROCESS_BYTES, RENDER_SECONDS, Cost, NoEstimateError, cost_of, report
 from tests.prometheus.raw_server import http, raw_server
 from tests.real.fleet import cpu, newest_step
 from tests.real.servers import PrometheusServer, openmetrics
@@ -122,7 +122,18 @@ def test_a_prometheus_that_is_away_is_told(tmp_path: Path) -> None:
         file.write_text(CONFIG.format(url=server.url))
         result = CliRunner().invoke(main, ["check-config", f"--config.file={file}", "--estimate"])
     assert result.exit_code == 1
-    assert result.stderr.startswith("no estimate: HTTP 404")
+    assert result.stderr.startswith("cpu: no estimate: HTTP 404")
+    assert result.stdout.splitlines()[-1].startswith("total: 0 series")
+
+
+def test_one_query_that_is_refused_leaves_the_others_their_estimate() -> None:
+    refused = http(400, '{"status":"error","errorType":"bad_data","error":"no"}')
+    told: list[str] = []
+
+    with raw_server(refused, refused, http(200, count("12"))) as server, pytest.raises(NoEstimateError) as raised:
+        told.extend(line.partition(":")[0] for line in report(parse(CONFIG.format(url=server.url), "F", {}), NOW))
+    assert told == ["load", "total"]
+    assert str(raised.value) == "cpu: no estimate: bad_data: no"
 
 
 @pytest.mark.real

@@ -65,3 +65,17 @@ def test_a_file_that_cannot_be_read_has_not_changed_until_it_is_back(config: Pat
     assert not files.changed()
     config.write_text(CONFIG + "offset: 1m\n")
     assert files.changed()
+
+
+def test_a_file_that_stays_away_is_a_change_once_and_its_return_another(config: Path) -> None:
+    other = config.parent / "key.pem"
+    other.write_text("a")
+    files = WatchedFiles(config)
+    files.read()
+    files.watch(lambda: [other])
+    other.unlink()
+    assert [files.changed() for _ in range(5)] == [False, False, True, False, False]
+    files.read()
+    assert not files.changed()
+    other.write_text("a")
+    assert files.changed()

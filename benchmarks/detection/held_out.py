@@ -28,7 +28,7 @@ from sidecar.detection.combination import PARTS
 
 START, START_HABIT = 2.0, 0.3
 """The bar of every part, and the share of habit, at first."""
-TRIES = 300
+TRIES = 150
 """Choices that are tried."""
 SIZE, GROWTH, SHARE = 0.15, 1.5, 0.5
 """Of a step: its standard deviation at first, by what it grows with a success, and the share of settings it changes."""

@@ -12,6 +12,8 @@ MOST_STEPS = 4 * 11_000
 """What four full range requests return; more per series is refused, not served slowly."""
 MOST_STEPS_A_TIME = 10
 """Steps that one evaluation may bring: with more, most of them would never be seen as the newest."""
+LONGEST_UNASKED = 86_400
+"""The default of fit_every, which may be longer than a window."""
 USUAL_STEPS = 2_016
 """A week in steps of five minutes."""
 
@@ -44,6 +46,9 @@ def timing_faults(timing: Timing, interval: int | None) -> Iterator[Fault]:
     if timing.fit_every < timing.step:
         step, every = _written(timing.step, timing.fit_every)
         yield "fit_every", f"{every} is shorter than step, {step}: write {step} or more"
+    elif timing.fit_every > max(timing.fit_window, LONGEST_UNASKED):
+        window, every = _written(max(timing.fit_window, LONGEST_UNASKED), timing.fit_every)
+        yield "fit_every", f"{every} is longer than fit_window, and samples are kept for both: write {window} or less"
 
 
 def _window_faults(timing: Timing) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sidecar.config.vocabulary import Count, FilePath, Period, ProxyUrl, Secret, Section, Switch, Text, Url
+from sidecar.config.vocabulary import Count, FilePath, Given, Period, ProxyUrl, Secret, Section, Switch, Text, Url
 
 _OF_THE_CLIENT = frozenset({
     "accept", "accept-encoding", "authorization", "connection", "content-encoding", "content-length", "content-type",
@@ -36,10 +36,21 @@ class BasicAuth(Section):
         return self
 
 
+def _is_token(text: str) -> bool:
+    """Whether a text is a token of HTTP (RFC 9110, section 5.6.2)."""
+    return bool(text) and all(char.isascii() and (char.isalnum() or char in "!#$%&'*+-.^_`|~") for char in text)
+
+
+def _scheme(text: str) -> str:
+    if not _is_token(text):
+        raise ValueError("is not the name of a scheme: write for example Bearer")
+    return text
+
+
 class Authorization(Section):
     """The `Authorization` header, a bearer token unless `type` says otherwise."""
 
-    type: Text = Field(default="Bearer", examples=["Bearer"])
+    type: Annotated[str, AfterValidator(_scheme)] = Field(default="Bearer", examples=["Bearer"])
     credentials: Secret | None = Field(default=None, examples=["${PROMETHEUS_TOKEN}"])
     credentials_file: FilePath | None = Field(default=None, examples=["/var/run/secrets/token"])
 
@@ -48,7 +59,7 @@ class Authorization(Section):
         _at_most_one(self, "credentials", "credentials_file")
         if self.credentials is None and self.credentials_file is None:
             raise ValueError("holds no credentials: write credentials_file or credentials")
-        if self.type.strip().lower() == "basic":
+        if self.type.lower() == "basic":
             raise ValueError("cannot be of type Basic: write basic_auth instead of authorization")
         return self
 
@@ -85,7 +96,7 @@ class HttpHeader(Section):
 
 
 def _header_name(name: str) -> str:
-    if not name or not all(char.isascii() and (char.isalnum() or char in "!#$%&'*+-.^_`|~") for char in name):
+    if not _is_token(name):
         raise ValueError("is not a header name: write for example X-Scope-OrgID")
     if name.lower() in _OF_THE_CLIENT:
         raise ValueError("is set by the client: use basic_auth or authorization to authenticate, else leave it out")
@@ -102,10 +113,10 @@ class PrometheusConfig(Section):
     timeout: Period = Field(default=30, examples=["30s"])
     max_concurrent_requests: Count = Field(default=4, examples=["4"])
     max_samples_per_second: Count = Field(default=500_000, examples=["500000"])
-    basic_auth: BasicAuth | None = Field(
+    basic_auth: Given[BasicAuth] = Field(
         default=None, examples=["{username: sidecar, password_file: /etc/sidecar/password}"]
     )
-    authorization: Authorization | None = Field(default=None, examples=["{credentials_file: /var/run/secrets/token}"])
+    authorization: Given[Authorization] = Field(default=None, examples=["{credentials_file: /var/run/secrets/token}"])
     tls_config: TlsConfig = Field(default=TlsConfig(), examples=["{ca_file: /etc/sidecar/ca.crt}"])
     http_headers: Mapping[HeaderName, HttpHeader] = Field(default={}, examples=["{X-Scope-OrgID: {values: [team-a]}}"])
     proxy_url: ProxyUrl | None = Field(default=None, repr=False, examples=["http://proxy:3128"])

@@ -132,7 +132,7 @@ class _Reader:
     def _scalar(self, node: yaml.Node, path: Path) -> object:
         try:
             value = self.constructor.construct_object(node)
-        except (yaml.YAMLError, ValueError, OverflowError):
+        except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError):  # as it fails on bad values
             self._fault(path, self.lines[path], "is not a plain value: put it in quotes, without a tag")
             return None
         if not isinstance(value, str):

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -22,6 +22,8 @@ from pydantic import (
 )
 
 from sidecar.config.duration import format_duration, seconds, shortened
+
+T = TypeVar("T")
 
 RESERVED_LABEL = "anomaly_name"
 
@@ -75,7 +77,7 @@ class AlarmBudget(NamedTuple):
         return self.alarms / self.per
 
     def __str__(self) -> str:
-        return f"{self.alarms:g} per {format_duration(self.per)}"
+        return f"{self.alarms:.9f}".rstrip("0").rstrip(".") + f" per {format_duration(self.per)}"
 
 
 class Confirm(NamedTuple):
@@ -135,8 +137,9 @@ def _number(value: object) -> object:
     """A number that came as text, from the environment or by a tool that knows no infinity, as the number it is."""
     if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value):
         return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{0,18}\.[0-9]{1,18}", value):
-        return float(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?([0-9]{0,18}\.)?[0-9]{1,18}([eE][+-]?[0-9]{1,3})?", value):
+        number = float(value)
+        return int(number) if number.is_integer() else number
     if isinstance(value, str) and re.fullmatch(r"[+-]?\.(inf|Inf|INF)", value):
         return float(value.replace(".", ""))
     return value
@@ -194,7 +197,7 @@ def _label_name(text: str) -> str:
 def _timezone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
+    except (KeyError, ValueError, OSError, RecursionError):
         near = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
         hint = f"did you mean {near[0]}?" if near else "write a name like UTC or Europe/Berlin"
         raise ValueError(f"{shortened(name)!r} is not a time zone: {hint}") from None
@@ -212,7 +215,7 @@ def _url(text: str) -> str:
         raise ValueError("must be an http:// or https:// URL: write for example http://localhost:9090")
     if "@" in parts.netloc:
         raise ValueError("holds a user: write it under prometheus.basic_auth, where it is kept out of logs")
-    if parts.query or parts.fragment:
+    if "?" in text or "#" in text:
         raise ValueError("has a part after ? or #: write only scheme, host, port and path prefix")
     return text.rstrip("/")
 
@@ -230,6 +233,13 @@ def _proxy_url(text: str) -> str:
 
 def _without_password(url: str) -> str:
     return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:<secret>@", url)
+
+
+def _something(value: object) -> object:
+    """What is said with nothing behind it is meant: to take it for not said would leave something open."""
+    if value is None:
+        raise ValueError("has nothing in it: fill it in, or remove the key")
+    return value
 
 
 def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
@@ -254,6 +264,8 @@ Secret: TypeAlias = Annotated[SecretStr, PlainSerializer(lambda _: "<secret>")]
 FilePath: TypeAlias = Annotated[
     Path, Field(strict=False), BeforeValidator(lambda value: value or None), AfterValidator(_beside_the_file)
 ]
+Given: TypeAlias = Annotated[T | None, BeforeValidator(_something)]
+"""A section that may be left out, but not left empty."""
 QueryName: TypeAlias = Annotated[str, AfterValidator(_query_name)]
 LabelName: TypeAlias = Annotated[str, AfterValidator(_label_name)]
 TimeZone: TypeAlias = Annotated[str, AfterValidator(_timezone)]

@@ -13,11 +13,11 @@ from sidecar.config.document import Document, DocumentError, read_document
 from sidecar.config.load import read_file
 from sidecar.config.messages import dotted, message
 from sidecar.config.problems import ConfigError, Problem
-from sidecar.config.vocabulary import FilePath, Origin, Secret, Section, Switch, Text
+from sidecar.config.vocabulary import FilePath, Given, Origin, Secret, Section, Switch, Text
 
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
-_DEAREST = 14
-"""Rounds of bcrypt as a power of two: with more, one check takes seconds."""
+_CHEAPEST, _DEAREST = 4, 14
+"""Rounds of bcrypt as a power of two: there are no fewer, and with more one check takes seconds."""
 
 
 class ClientAuth(StrEnum):
@@ -89,6 +89,8 @@ def _bcrypt_hash(secret: SecretStr) -> SecretStr:
     found = _BCRYPT.fullmatch(secret.get_secret_value())
     if found is None:
         raise ValueError("must be a bcrypt hash: write what htpasswd -nB prints after the colon")
+    if int(found[1]) < _CHEAPEST:
+        raise ValueError(f"has a cost below {_CHEAPEST}, which there is not: write a hash of cost 10")
     if int(found[1]) > _DEAREST:
         raise ValueError(f"has a cost above {_DEAREST}, a check of it takes seconds: write a hash of cost 10")
     return secret
@@ -97,7 +99,7 @@ def _bcrypt_hash(secret: SecretStr) -> SecretStr:
 class WebConfig(Section):
     """A whole web-config file."""
 
-    tls_server_config: TlsServerConfig | None = Field(
+    tls_server_config: Given[TlsServerConfig] = Field(
         default=None, examples=["{cert_file: tls.crt, key_file: tls.key}"]
     )
     http_server_config: HttpServerConfig = Field(default=HttpServerConfig(), examples=["{http2: false}"])
@@ -106,11 +108,17 @@ class WebConfig(Section):
     )
 
 
-def load_web(path: Path) -> WebConfig:
-    """The web-config in a file, file names in it relative to its directory; ConfigError with every problem of it."""
+def load_web(path: Path, *, starting: bool = True) -> WebConfig:
+    """The web-config in a file, file names in it relative to its directory; ConfigError with every problem of it.
+
+    An empty file lets everyone in at a start; later it may be one that is just being written.
+    """
     text = read_file(path, "--web.config.file")
-    if not text.strip():
-        return WebConfig()
+    if not re.sub(r"#.*", "", text).strip():
+        if starting:
+            return WebConfig()
+        what = "is empty, which lets everyone in: write {} where that is meant"
+        raise ConfigError([Problem(str(path), 1, "file", what)])
     try:
         document = read_document(text, {})
     except DocumentError as error:

@@ -112,7 +112,7 @@ class PrometheusClient:
             ("start", str(start)),
             ("end", str(end)),
             ("step", str(step)),
-            ("timeout", f"{self._timeout:g}s"),
+            ("timeout", f"{self._timeout:.15g}s"),
         ]
         if not self._pace.wait(self._stop):
             raise StoppedError("closed")
@@ -205,6 +205,8 @@ class PrometheusClient:
             return StoppedError("closed while a request was in flight")
         if exchange.was_cut or isinstance(error, requests.Timeout):
             return UnreachableError(f"{self._url}: no whole answer within {self._timeout:g} s")
+        if isinstance(error, requests.exceptions.InvalidHeader):  # its text quotes what may be secret
+            return UnreachableError(f"{self._url}: a header is not valid: see authorization and http_headers")
         if isinstance(error, requests.exceptions.ContentDecodingError):
             return BadAnswerError(f"{self._url}: the answer cannot be decompressed: {error}")
         while error.__context__ is not None:  # the first cause says most in the fewest words

@@ -64,7 +64,7 @@ class Access:
         """
         if self._file is None:
             return
-        config = load_web(self._file)
+        config = load_web(self._file, starting=starting)
         if not starting and (config.tls_server_config is None) != (self._context is None):
             what = "cannot come or go while the sidecar runs: restart it"
             raise ConfigError([Problem(str(self._file), 1, "tls_server_config", what)])

@@ -269,7 +269,8 @@ prometheus: {{url: "{url}"}}
 defaults: {{step: 1h, fit_window: 10d, fit_every: 1d, min_history: 25h}}
 queries:
   - {{name: churned, expr: churned, max_series: 2, suppress_when: churned > 0}}
-  - {{name: split, expr: 'cpu{{instance=~"${{shard}}"}}', max_series: 2, sharding: {{by: instance, count: 2, index: 0}}}}
+  - {{name: split, expr: 'cpu{{instance=~"${{shard}}"}}', max_series: 2,
+     sharding: {{by: instance, count: 2, index: 1}}}}
   - {{name: refused, expr: cpu + on () cpu}}
 """
 

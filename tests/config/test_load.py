@@ -154,6 +154,17 @@ def test_numbers_and_durations_may_come_from_the_environment(key: str, value: st
     assert expected == (query.alarm.exit if key == "alarm" else getattr(query, key))
 
 
+@pytest.mark.parametrize(("text", "number"), [("5e-05", 5e-5), ("1e+21", 1e21), ("2E3", 2000), ("1.5e1", 15)])
+def test_a_number_may_have_an_exponent_as_tools_write_it(text: str, number: float) -> None:
+    (query,) = parsed(MINIMAL.replace("expr", f"min_deviation: {{absolute: {text}}}, expr")).queries
+    assert query.min_deviation.absolute == number
+
+
+@pytest.mark.parametrize("budget", ["123456789.5 per 1d", "0.000000001 per 365d", "1 per 30d"])
+def test_a_budget_is_written_as_it_can_be_read(budget: str) -> None:
+    assert str(parsed(MINIMAL.replace("expr", f"alarm_budget: {budget}, expr")).queries[0].alarm_budget) == budget
+
+
 @pytest.mark.parametrize("text", [".inf", ".Inf", ".INF", "+.inf"])
 def test_a_bound_without_limit_may_be_text_as_helm_knows_no_infinity(text: str) -> None:
     (query,) = parsed(MINIMAL.replace("expr", f"valid_range: ['-.inf', '{text}'], expr")).queries

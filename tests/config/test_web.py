@@ -27,6 +27,8 @@ REFUSED = {
     "tls_server_config: {cert_file: server.crt}": "tls_server_config.key_file: is required",
     "basic_auth_users:\n  alice: hunter2-plain": "2: basic_auth_users.alice: must be a bcrypt hash",
     f"basic_auth_users: {{alice: {HASH.replace('$04$', '$31$')}}}": "has a cost above 14",
+    "tls_server_config:": "1: tls_server_config: has no value",
+    "basic_auth_users: {a: $2b$03$abcdefghijklmnopqrstuuD6Kuk53ERDQ.USQr1Y0.VgiN2Jnyri2}": "has a cost below 4",
     "basic_auth_users: [alice]": "1: basic_auth_users: must be a mapping",
     "[]": "1: file: must be a mapping",
     "a: [": "is not valid YAML",
@@ -39,9 +41,14 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "web.yml"
 
 
-def test_an_empty_file_lets_everyone_in(file: Path) -> None:
-    file.write_text("\n")
+@pytest.mark.parametrize("text", ["", "\n", "# nothing yet\n"])
+def test_an_empty_file_lets_everyone_in_at_a_start_and_may_be_half_written_later(file: Path, text: str) -> None:
+    file.write_text(text)
     assert load_web(file) == WebConfig()
+    with pytest.raises(ConfigError, match="1: file: is empty, which lets everyone in: write "):
+        load_web(file, starting=False)
+    file.write_text("{}")
+    assert load_web(file, starting=False) == WebConfig()
 
 
 def test_every_key_arrives_and_files_are_beside_the_web_config(file: Path) -> None:
