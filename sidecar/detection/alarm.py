@@ -206,14 +206,16 @@ def advance(
     ended = np.column_stack([on_before, outcome.flag[:, :-1]]) & ~outcome.flag
     outcome.reason[:] = reasons(outcome.state, heights, blocked, peak, ended)
     if policy.flag_vanished:
-        flag_vanished(outcome, np.where(heights.scored, times, scored_before[:, None]), values, times, policy)
+        last = np.maximum.accumulate(np.where(heights.scored, times, scored_before[:, None]), axis=1)
+        vanished = np.isnan(values) & (last != NEVER) & (times - last <= policy.hold)
+        held_back = blocked == Reason.SUPPRESSED
+        outcome.reason[vanished & held_back] = Reason.SUPPRESSED
+        flag_vanished(outcome, vanished & ~held_back, last)
     return alarms, outcome
 
 
-def flag_vanished(outcome: Outcome, scored: Times, values: Floats, times: Times, policy: Policy) -> None:
-    """Raises the flag, in place, where a series that had scores (`scored`: their times, (S, n)) has no sample."""
-    last = np.maximum.accumulate(scored, axis=1)
-    vanished = np.isnan(values) & (last != NEVER) & (times - last <= policy.hold)
+def flag_vanished(outcome: Outcome, vanished: Bools, last: Times) -> None:
+    """Raises the flag, in place, where series are `vanished` (S, n) whose `last` scores were at such times."""
     outcome.since[:] = np.where(vanished & ~outcome.flag, last, outcome.since)
     outcome.flag[vanished] = True
     outcome.state[vanished] = State.FIRING

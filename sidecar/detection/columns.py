@@ -227,7 +227,8 @@ def days_ago(times: Ints, days: Ints, settings: Settings) -> Ints:
     """Columns (len(days), n) back to the same time of day so many `days` before, on the clock of the time zone."""
     before = times - DAY * days[:, None]
     shift = utc_offset(times, settings.timezone) - utc_offset(before, settings.timezone)
-    return np.asarray((times - before - shift) // settings.step, dtype=np.intp)
+    # To the nearest, where a clock changes by less than a step.
+    return np.asarray((times - before - shift + settings.step // 2) // settings.step, dtype=np.intp)
 
 
 def utc_offset(times: Ints, timezone: str) -> Ints:

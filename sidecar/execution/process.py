@@ -78,16 +78,17 @@ class ProcessExecutor(Executor):
                 future.set_result(result)
 
     def _call(self, call: Callable[[], T]) -> T:
-        with self._process() as (process, pipe):
+        with self._process() as (process, pipe), killed_after(self._timeout, process) as late:
             try:
                 pipe.send(sys.path)
                 pipe.send(call)
-                if not pipe.poll(self._timeout):
-                    raise WorkerTimeoutError(f"the process did not answer within {self._timeout:.0f} s and was killed")
                 answer: Answer[T] = pipe.recv()
             except (EOFError, ConnectionError) as error:
                 if self._stopped:
                     raise WorkerDiedError("the executor was shut down") from error
+                if late.is_set():
+                    told = f"the process did not answer within {self._timeout:.0f} s and was killed"
+                    raise WorkerTimeoutError(told) from error
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(DYING)
                 raise WorkerDiedError(f"the worker process died (exit code {process.returncode})") from error
@@ -117,6 +118,24 @@ class ProcessExecutor(Executor):
                 process.wait()
                 with self._lock:
                     self._running.remove(process)
+
+
+@contextlib.contextmanager
+def killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+    """Kills a process that is not done in time, in whichever exchange with it; the event is set where it was."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 BOOTSTRAP = """\

@@ -67,8 +67,15 @@ class FitDesk:
         """Hands fits to the executor, as of an instant, unix seconds."""
         for bundle in bundles(jobs):
             self._telemetry.fits.labels(self._query).inc()
-            future = self._executor.submit(run, bundle)
-            self._under_way.append(Errand(bundle, future, at, time.perf_counter()))
+            self._under_way.append(Errand(bundle, self._submitted(bundle), at, time.perf_counter()))
+
+    def _submitted(self, bundle: list[FitJob]) -> Future[list[Models]]:
+        try:
+            return self._executor.submit(run, bundle)
+        except Exception as error:  # noqa: BLE001 where no thread is to be had, say: it counts as failed, and is due again
+            future: Future[list[Models]] = Future()
+            future.set_exception(error)
+            return future
 
     def collect(self, watch: Watch, at: float) -> None:
         """Gives the models of the fits that have ended by now to the watch; failed and late ones are due again."""

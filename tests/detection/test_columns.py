@@ -112,6 +112,12 @@ def test_days_are_those_of_the_clock_on_the_wall() -> None:
     assert days_ago(evening, np.array([1, 7]), settings).tolist() == [[24, 23], [168, 167]]
 
 
+@pytest.mark.parametrize(("hours", "expected"), [(3, 8), (4, 6), (6, 4), (12, 2)])
+def test_a_clock_that_changes_by_less_than_a_step_leaves_a_day_its_steps(hours: int, expected: int) -> None:
+    settings = Settings(step=hours * HOUR, timezone="Europe/Berlin")
+    assert days_ago(np.array([END + 12 * HOUR]), np.array([1]), settings).tolist() == [[expected]]
+
+
 def test_hours_are_those_of_the_clock_on_the_wall() -> None:
     berlin = panel(np.zeros((1, 3)), step=HOUR, fit_window=28 * DAY, timezone="Europe/Berlin")
     assert berlin.hours(np.arange(3)).tolist() == [0, 1, 3]

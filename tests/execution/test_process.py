@@ -5,6 +5,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
+from sidecar.execution import process
 from sidecar.execution.local import LocalExecutor
 from sidecar.execution.process import ProcessExecutor, WorkerDiedError, WorkerTimeoutError
 
@@ -53,6 +54,21 @@ def test_a_process_that_dies_is_told_of_and_harms_no_other() -> None:
 def test_a_process_that_hangs_is_killed() -> None:
     with pytest.raises(WorkerTimeoutError, match="did not answer within 1 s"):
         ProcessExecutor(timeout=1.0).submit(hang).result(timeout=60)
+
+
+def test_a_process_that_hangs_before_it_takes_its_work_is_killed_and_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    executor, bootstrap = ProcessExecutor(timeout=1.0), process.BOOTSTRAP
+    monkeypatch.setattr(
+        process, "BOOTSTRAP", bootstrap.replace("from sidecar", "import time; time.sleep(600)\nfrom sidecar")
+    )
+    stuck = executor.submit(len, bytes(32 << 20))
+    with pytest.raises(WorkerTimeoutError, match="did not answer within 1 s"):
+        stuck.result(timeout=60)
+    monkeypatch.setattr(process, "BOOTSTRAP", bootstrap)
+    executor._timeout = 60.0
+    assert executor.submit(divide, 6, 3).result(timeout=60) == 2
 
 
 def test_shutdown_ends_what_runs_and_what_waits() -> None:

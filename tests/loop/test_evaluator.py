@@ -357,7 +357,15 @@ class Gone(Executor):
         return future
 
 
-@pytest.mark.parametrize("executor", [Broken(), Gone()])
+class Full(Executor):
+    """Takes nothing, as where no further thread can be started."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Future[Any]:
+        del fn, args, kwargs
+        raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("executor", [Broken(), Gone(), Full()])
 def test_a_failed_fit_is_counted_shown_as_error_and_tried_again(executor: Executor) -> None:
     bench = Bench({host("a"): noise(1, end=NOW + STEP)}, executor)
     bench.evaluate(NOW)
@@ -448,6 +456,19 @@ def test_flags_are_not_raised_while_the_condition_to_suppress_them_holds() -> No
         flags = gauge(bench.evaluate(NOW + i * STEP), "anomaly_flag")
         assert flags == {"a": i - 1}
     assert bench.counted("flags_suppressed_total", reason="suppress_when") == 1
+
+
+def test_a_series_that_vanishes_in_a_deploy_is_not_flagged() -> None:
+    samples = {host("a"): noise(1), host("b"): noise(2, end=NOW + 40 * STEP)}
+    bench = Bench(samples, LocalExecutor(), suppress_when="deploy", missing=Missing.FLAG, alarm=Alarm(hold=2 * STEP))
+    deploys = MemorySource({(("job", "node"),): {NOW + STEP: 1.0}})
+    assert bench.evaluator._suppression is not None
+    bench.evaluator._suppression.history._source = deploys
+    for at in (NOW, NOW + 1, NOW + 2):
+        bench.evaluate(at)
+    assert gauge(bench.evaluate(NOW + STEP), "anomaly_flag") == {"b": 0}
+    assert bench.counted("flags_suppressed_total", reason="suppress_when") == 1
+    assert bench.counted("alarms_total") == 0
 
 
 def test_small_deviations_are_scored_and_not_flagged() -> None:
