@@ -3,7 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sidecar.prometheus.frame import LabelSet, sharing
+
+Bools = NDArray[np.bool_]
 
 ANOMALY_NAME = "anomaly_name"
 
@@ -51,24 +56,34 @@ class Exporter:
         self._anomaly_name = anomaly_name
         self._query_labels = dict(query_labels)
         self._sources: tuple[LabelSet, ...] = ()
+        self._shown: Bools = np.zeros(0, dtype=np.bool_)
         self._exported: tuple[LabelSet, ...] = ()
 
-    def __call__(self, sources: tuple[LabelSet, ...]) -> tuple[LabelSet, ...]:
-        """The exported label set of every series, in the same order.
+    def __call__(self, sources: tuple[LabelSet, ...], shown: Bools | None = None) -> tuple[LabelSet, ...]:
+        """The exported label set of every series, in the same order; an empty one of those that are not `shown`.
+
+        So a series that is gone, but still known, stands in the way of none that is there.
 
         Raises:
             ExportError: a label of the query is a label of a series too, or two series would become one.
         """
-        if sources != self._sources:
+        shown = np.ones(len(sources), dtype=np.bool_) if shown is None else shown
+        if sources != self._sources or not np.array_equal(shown, self._shown):
             known = dict(zip(self._sources, self._exported, strict=True))
             pairs = {pair: pair for source in sources for pair in source}
             labels = tuple(
                 known.get(source) or sharing(exported(source, self._anomaly_name, self._query_labels), pairs)
-                for source in sources
+                if on
+                else ()
+                for source, on in zip(sources, shown.tolist(), strict=True)
             )
-            _refuse_duplicates(labels, self._anomaly_name)
-            self._sources, self._exported = sources, labels
+            _refuse_duplicates([label_set for label_set in labels if label_set], self._anomaly_name)
+            self._sources, self._shown, self._exported = sources, shown.copy(), labels
         return self._exported
+
+    def source_of(self, labels: LabelSet) -> LabelSet | None:
+        """The series that was last exported with such labels; None where none was."""
+        return self._sources[self._exported.index(labels)] if labels in self._exported else None
 
 
 def _refuse_duplicates(labels: Sequence[LabelSet], anomaly_name: str) -> None:

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+import numpy as np
 import structlog
 
 from sidecar.allocator import give_back_freed
@@ -130,14 +131,10 @@ class Evaluator:
     def case(self, labels: LabelSet) -> Case | None:
         """What is known of a series, by its exported labels, for any thread; None where it is not watched."""
         with self._lock:
-            sources, frame = self._watch.labels, self._history.frame
-            try:
-                exported = self._export(sources)
-            except ExportError:  # the evaluation has told of it
+            frame, source = self._history.frame, self._export.source_of(labels)
+            if frame is None or source not in self._watch.labels:
                 return None
-            if frame is None or labels not in exported:
-                return None
-            row = exported.index(labels)
+            row = self._watch.labels.index(source)
             suppressed = None if self._suppressed is None else self._suppressed[row]
             return case_of(row, frame, self._missing, self._watch, suppressed)
 
@@ -212,8 +209,10 @@ class Evaluator:
         return advance
 
     def _result(self, at: float, advance: Advance, verdicts: Verdicts) -> QueryResult:
-        labels = self._export(advance.frame.labels)
         rows = rows_by_state(verdicts, advance.present, self._watch.series.failed)
+        shown = np.zeros(len(advance.frame.labels), dtype=np.bool_)
+        shown[np.concatenate(list(rows.values()))] = True
+        labels = self._export(advance.frame.labels, shown)
         return QueryResult(
             name=self.name,
             at=at,

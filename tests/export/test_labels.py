@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,3 +102,17 @@ def test_after_an_error_the_former_series_are_still_known() -> None:
         exporter(((("anomaly_name", "a"),),))
 
     assert exporter(((("pod", "a"),),)) is first
+
+
+def test_a_series_that_is_gone_stands_in_the_way_of_none() -> None:
+    before, after, taken = (("host_name", "a"),), (("host.name", "a"),), (("team", "y"),)
+    exporter = Exporter("q", {"team": "x"})
+    shown = exporter((before, after, taken), np.array([False, True, False]))
+
+    assert shown == ((), exported(after, "q", {"team": "x"}), ())
+    assert exporter.source_of(shown[1]) == after
+    assert exporter.source_of(exported((("pod", "a"),), "q", {})) is None
+    with pytest.raises(ExportError, match="2 series would all be exported"):
+        exporter((before, after, taken), np.array([True, True, False]))
+    with pytest.raises(ExportError, match="already has the label team"):
+        exporter((before, after, taken), np.array([False, True, True]))

@@ -337,6 +337,15 @@ def test_series_that_would_collide_are_an_error_of_the_query() -> None:
     assert "2 series would all be exported" in bench.board.snapshot.failures["cpu"].reason
 
 
+def test_a_label_that_is_renamed_leaves_no_gap() -> None:
+    old, new = (("host_name", "a"),), (("host.name", "a"),)
+    samples: Samples = {old: noise(1, end=NOW - STEP), new: noise(2)}
+    bench = warm(samples)
+    result = bench.evaluate(NOW + 30)
+    assert bench.board.snapshot.failures == {}
+    assert sum(result.states.values()) == 1
+
+
 class Broken(Executor):
     """Fails every call."""
 
