@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.prometheus.frame import Frame, LabelSet
-from sidecar.prometheus.lookback import Lookback, newest_samples
+from sidecar.prometheus.lookback import Lookback, Samples, newest_samples
 from sidecar.prometheus.source import PrometheusError, RangeResult, RangeSource, TooLargeError
 
 FORGET = 12
@@ -62,7 +62,8 @@ class History:
     only on the samples of the window, so that a restart comes to the same choice; of more than `max_series` in the
     newest step, those with the lowest hash of their labels stay.  Series that are gone from it are held beside them,
     at most `max_gone`, the longest gone leaving first; and not at all once they have been gone for `forget`
-    steps with less than `min_samples` samples in the window: short-lived pods would pile up.
+    steps with less than `min_samples` samples in the window: short-lived pods would pile up.  Of these only the samples
+    are kept, in case they come back.
 
     Args:
         source: what answers.
@@ -102,6 +103,7 @@ class History:
         self._returned = 0  # end of the last frame that was returned
         self._partial: int | None = None  # first step that was answered with warnings, until it is without
         self._dropped = 0
+        self._let_go: dict[LabelSet, Samples] = {}  # those let go of last come last
 
     @property
     def frame(self) -> Frame | None:
@@ -147,7 +149,7 @@ class History:
         tally.add(newest)
         self._returned = end - self._length * self._step
         self._window = window = Lookback(self._step, self._length, self._returned)
-        self._partial = None
+        self._partial, self._let_go = None, {}
         self._fill(window, window.end + self._step, end - self._step, len(newest.frame.labels), tally)
         self._take(window, newest)
         return window
@@ -211,12 +213,21 @@ class History:
         held = len(window.labels)
         if kept[held:].any() or not kept[:held].all():
             window.arrange(sorted(labels[row] for row in np.flatnonzero(kept)))
+        for row in (held + np.flatnonzero(kept[held:])).tolist():
+            if samples := self._let_go.pop(labels[row], None):
+                window.put_back(labels[row], samples)
 
     def _prune(self, window: Lookback) -> None:
         """Let go of series that are gone and have too few samples to be worth their memory."""
         age = window.end - window.seen
         idle = (age > 0) & (window.counts == 0) | (age >= self._forget) & (window.counts < self._min_samples)
         if idle.any():
+            gone = {
+                window.labels[row]: window.samples(row) for row in np.flatnonzero(idle & (window.counts > 0)).tolist()
+            }
+            before = {labels: known for labels, known in self._let_go.items() if known.times[-1] >= window.start}
+            newest = list((before | gone).items())[-self._max_gone :]
+            self._let_go = dict(newest)
             window.arrange([window.labels[row] for row in np.flatnonzero(~idle)])
 
 

@@ -1,6 +1,7 @@
 """The newest steps of a set of series in one buffer, which moves on without being copied for every step."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +14,14 @@ Number = TypeVar("Number", np.float64, np.int64)
 DTYPE = np.float64
 _BLOCK = 64  # rows or columns moved at once: no second matrix is ever held
 _SLACK = 128  # one column in so many is room to move on
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The samples of a series without the gaps between them: times (n,), unix seconds, ascending, and values (n,)."""
+
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
 
 
 class Lookback:
@@ -88,6 +97,20 @@ class Lookback:
         self.counts[rows] += _samples(merged) - _samples(held)
         place[rows] = merged
         self.seen[rows] = np.maximum(self.seen[rows], newest_samples(frame.end, frame.step, values))
+
+    def samples(self, row: int) -> Samples:
+        """Return the samples of a row."""
+        held = self._window[row]
+        columns = np.flatnonzero(np.isfinite(held))
+        return Samples(self.start + columns * self.step, held[columns])
+
+    def put_back(self, labels: LabelSet, samples: Samples) -> None:
+        """Put samples that were held before into the row of a series, as far as the window still reaches."""
+        row, left = self._row_of[labels], int(np.searchsorted(samples.times, self.start))
+        times = samples.times[left:]
+        self._window[row, (times - self.start) // self.step] = samples.values[left:]
+        self.counts[row] += len(times)
+        self.seen[row] = max(self.seen[row], times.max(initial=self.start - self.step))
 
     @property
     def _window(self) -> NDArray[np.float64]:

@@ -149,6 +149,16 @@ def test_short_lived_series_are_forgotten() -> None:
     assert held.advance(at(5)).frame.labels == (series("a"),)
 
 
+def test_short_lived_series_that_come_back_have_their_past() -> None:
+    samples = always("a") | {series("pod"): {at(k): float(k) for k in (1, 2, 9, 12)}}
+    held = history(MemorySource(samples), length=10, forget=3, min_samples=4)
+    assert advanced(held, range(9)).frame.labels == (series("a"),)
+    for step, past in ((9, [1, 2, 9]), (12, [9, 12])):
+        frame = advanced(held, range(step, step + 1)).frame if step == 9 else advanced(held, range(10, 13)).frame
+        [row] = frame.values[[frame.labels.index(series("pod"))]]
+        assert row[np.isfinite(row)].tolist() == past
+
+
 def test_series_with_only_nan_is_held_while_it_is_answered() -> None:
     samples = always("a") | {series("n"): {at(k): np.nan for k in range(3)}}
     held = history(MemorySource(samples))
@@ -321,14 +331,20 @@ def advanced(held: History, steps: Iterable[int]) -> Advance:
 
 
 @given(
-    st.dictionaries(names, st.builds(sampled, bits, bits), max_size=6), moments, st.integers(1, 20), st.integers(1, 40)
+    st.dictionaries(names, st.builds(sampled, bits, bits), max_size=6),
+    moments,
+    st.integers(1, 20),
+    st.integers(1, 40),
+    st.integers(1, 8),
+    st.integers(1, 6),
 )
-def test_going_on_equals_a_fresh_fill(
-    samples: dict[LabelSet, dict[int, float]], steps: list[int], length: int, budget: int
+def test_going_on_equals_a_fresh_fill(  # noqa: PLR0917 whatever may differ between the two
+    samples: dict[LabelSet, dict[int, float]], steps: list[int], length: int, budget: int, forget: int, least: int
 ) -> None:
     source = MemorySource(samples)
-    on = advanced(history(source, length, samples_per_request=budget, fewest_steps=1), steps).frame
-    fresh = history(source, length).advance(at(steps[-1])).frame
+    limits = {"forget": forget, "min_samples": least}
+    on = advanced(history(source, length, samples_per_request=budget, fewest_steps=1, **limits), steps).frame
+    fresh = history(source, length, **limits).advance(at(steps[-1])).frame
     assert with_samples(on)[0] == with_samples(fresh)[0]
     np.testing.assert_array_equal(with_samples(on)[1], with_samples(fresh)[1])
     assert list(on.labels) == sorted(on.labels)
