@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -30,7 +31,7 @@ class Deferred:
     async def _built(self) -> ASGIApp:
         async with self._building:
             if self._app is None:
-                self._app = await asyncio.to_thread(self._build)
+                self._app = await run_in_threadpool(self._build)
             return self._app
 
 

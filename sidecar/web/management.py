@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -24,13 +26,15 @@ class Management:
 
     backend: Backend
     enable_lifecycle: bool
+    # Beside the event loop, and not among the threads that the API has: a scrape must not wait for its readers.
+    _renderer: Executor = field(default_factory=partial(ThreadPoolExecutor, 1, "metrics"))
 
     async def metrics(self, request: Request) -> Response:
         """What Prometheus scrapes."""
         form = exposition_format(request.headers.get("accept", ""))
         compress = accepts_gzip(request.headers.get("accept-encoding", ""))
-        # Beside the event loop, and not among the threads that the API has: a scrape must not wait for its readers.
-        pieces = await asyncio.to_thread(self.backend.exposition.render, form, compress=compress)
+        render = partial(self.backend.exposition.render, form, compress=compress)
+        pieces = await asyncio.get_running_loop().run_in_executor(self._renderer, render)
         headers = {"content-length": str(sum(map(len, pieces))), "vary": "accept, accept-encoding"}
         if compress:
             headers["content-encoding"] = "gzip"

@@ -200,6 +200,7 @@ def test_a_thousand_random_edits(tmp_path: Path) -> None:
     choices, clock = random.Random(1), ManualClock(EPOCH)  # noqa: S311
     with serve_source(clock.now, EPOCH) as url, running(tmp_path, last := edited(url, 0, choices), clock) as run:
         sidecar, expected = run.sidecar, load(run.volume.file)
+        assert run.successful  # the first scrape starts the thread that renders all of them
         steady, before = sidecar._scheduler.loops["steady"], held()
         evaluated = counted(steady.evaluator)
         for number, text in enumerate(edits(url, last, choices), 1):
