@@ -64,7 +64,7 @@ def backtest_files(source: Path, target: Path, config_file: Path | None, query: 
     workers = min(workers_of(work.jobs), len(files))
     with chosen_executor(work.executor, workers) as executor:
         done = answer_all(files, answerer, executor, AHEAD * workers)
-        wrong = [error for error in shown(done, len(files), f"{len(files)} files") if error]
+        wrong = [str(error) for error in shown(done, len(files), f"{len(files)} files") if error]
     if wrong:
         raise BadInputError("\n".join(sorted(wrong)))
 

@@ -41,14 +41,18 @@ def csv_files(directory: Path) -> Iterator[Path]:
         yield from (path for path in paths if path.is_file())
 
 
-def answer_all(files: Mapping[Path, Path], answerer: Answerer, executor: Executor, at_once: int) -> Iterator[str]:
-    """Answers files, the largest first, and yields of each that is done what is wrong with it, nothing mostly."""
+def answer_all(
+    files: Mapping[Path, Path], answerer: Answerer, executor: Executor, at_once: int
+) -> Iterator[BadFileError | None]:
+    """Answers files, the largest first, and yields of each that is done what is wrong with it."""
     largest_first = sorted(files, key=lambda path: path.stat().st_size, reverse=True)
     tasks = ((path, partial(answered, answerer, path.read_bytes(), str(path))) for path in largest_first)
     for path, found in results(executor, tasks, at_once):
-        if isinstance(found, str):
+        if isinstance(found, BadFileError):
+            yield found
+        else:
             store(files[path], found)
-        yield "" if isinstance(found, str) else str(found)
+            yield None
 
 
 def answered(answerer: Answerer, content: bytes, name: str) -> str | BadFileError:

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from sidecar.prometheus.frame import LabelSet, sharing
 
-Bools = NDArray[np.bool_]
-
 ANOMALY_NAME = "anomaly_name"
 
 # Empty where the source has none, or the scrape would fill in the sidecar's own, as `/federate` knows.
@@ -56,10 +54,10 @@ class Exporter:
         self._anomaly_name = anomaly_name
         self._query_labels = dict(query_labels)
         self._sources: tuple[LabelSet, ...] = ()
-        self._shown: Bools = np.zeros(0, dtype=np.bool_)
+        self._shown: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         self._exported: tuple[LabelSet, ...] = ()
 
-    def __call__(self, sources: tuple[LabelSet, ...], shown: Bools | None = None) -> tuple[LabelSet, ...]:
+    def __call__(self, sources: tuple[LabelSet, ...], shown: NDArray[np.bool_] | None = None) -> tuple[LabelSet, ...]:
         """The exported label set of every series, in the same order; an empty one of those that are not `shown`.
 
         So a series that is gone, but still known, stands in the way of none that is there.

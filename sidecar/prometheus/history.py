@@ -222,13 +222,14 @@ class History:
         age = window.end - window.seen
         idle = (age > 0) & (window.counts == 0) | (age >= self._forget) & (window.counts < self._min_samples)
         if idle.any():
-            gone = {
-                window.labels[row]: window.samples(row) for row in np.flatnonzero(idle & (window.counts > 0)).tolist()
-            }
-            before = {labels: known for labels, known in self._let_go.items() if known.times[-1] >= window.start}
-            newest = list((before | gone).items())[-self._max_gone :]
-            self._let_go = dict(newest)
+            self._keep_samples(window, idle & (window.counts > 0))
             window.arrange([window.labels[row] for row in np.flatnonzero(~idle)])
+
+    def _keep_samples(self, window: Lookback, rows: NDArray[np.bool_]) -> None:
+        """Keep the samples of some series, and forget those that have left the window, or were let go of long ago."""
+        before = {labels: known for labels, known in self._let_go.items() if known.times[-1] >= window.start}
+        gone = {window.labels[row]: window.samples(row) for row in np.flatnonzero(rows).tolist()}
+        self._let_go = dict(list((before | gone).items())[-self._max_gone :])
 
 
 def _union(window: Lookback, frame: Frame) -> tuple[list[LabelSet], NDArray[np.int64]]:

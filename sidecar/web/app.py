@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidecar.web.backend import Backend
@@ -61,13 +60,7 @@ def create_app(
 
         return create_documented_app(management, prefix, version)
 
-    routes = [
-        Route(f"{prefix}/metrics", management.metrics, methods=["GET"]),
-        Route(f"{prefix}/-/healthy", management.healthy, methods=["GET"]),
-        Route(f"{prefix}/-/ready", management.ready, methods=["GET"]),
-        Route(f"{prefix}/-/reload", management.reload, methods=["POST", "PUT"]),
-    ]
-    app = Starlette(routes=routes)
+    app = Starlette(routes=management.routes(prefix))
     app.router.redirect_slashes = False
     if not disable_api:
         app.router.default = Deferred(documented)

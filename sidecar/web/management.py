@@ -8,6 +8,7 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from sidecar.web.backend import Backend
 from sidecar.web.negotiation import accepts_gzip, exposition_format
@@ -28,6 +29,15 @@ class Management:
     enable_lifecycle: bool
     # Beside the event loop, and not among the threads that the API has: a scrape must not wait for its readers.
     _renderer: Executor = field(default_factory=partial(ThreadPoolExecutor, 1, "metrics"))
+
+    def routes(self, prefix: str) -> list[Route]:
+        """Where they are served, by the names that they have here."""
+        return [
+            Route(f"{prefix}/metrics", self.metrics, methods=["GET"]),
+            Route(f"{prefix}/-/healthy", self.healthy, methods=["GET"]),
+            Route(f"{prefix}/-/ready", self.ready, methods=["GET"]),
+            Route(f"{prefix}/-/reload", self.reload, methods=["POST", "PUT"]),
+        ]
 
     async def metrics(self, request: Request) -> Response:
         """What Prometheus scrapes."""
