@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN_READY := $(VENV)/.run-ready
 DEV_READY := $(VENV)/.dev-ready
 
-.PHONY: help demo test test-unit soak lint format lock chart clean system-packages test-binaries
+.PHONY: help demo test test-unit explore soak lint format lock chart clean system-packages test-binaries
 .DEFAULT_GOAL := help
 
 help:  ## what the targets do
@@ -22,6 +22,9 @@ test: $(DEV_READY) system-packages test-binaries  ## every test, with the real P
 
 test-unit: $(DEV_READY)  ## the tests that need no system package
 	$(BIN)/pytest -m 'not real' $(ARGS)
+
+explore: $(DEV_READY)  ## the tests of properties, on examples that no run before has drawn
+	$(BIN)/pytest -m 'hypothesis and not real' --hypothesis-profile=explore $(ARGS)
 
 SOAK_MINUTES ?= 60
 

@@ -100,7 +100,7 @@ class Replayer:
         parts: list[Judgement] = []
         for first, stop in self._lives(series.times, begin, end):
             if stop > begin:
-                parts += self._live(series, first, max(first, begin), min(stop, end + self.step))
+                parts += self._live(series, max(first, begin), min(stop, end + self.step))
         return parts
 
     def _lives(self, times: Times, begin: int, end: int) -> Iterator[tuple[int, int]]:
@@ -110,7 +110,7 @@ class Replayer:
         first = 0
         for last in np.flatnonzero(np.diff(columns) > FORGET):
             oldest = last - least + 1  # with it, just enough samples are in the lookback
-            age = max(FORGET, lookback - int(columns[last] - columns[oldest])) if oldest >= first else FORGET
+            age = max(FORGET, lookback - int(columns[last] - columns[oldest])) if oldest >= 0 else FORGET
             gone = max(int(times[last]) + age * self.step, begin)
             if gone < columns[last + 1] * self.step:
                 yield int(times[first]), gone
@@ -118,9 +118,9 @@ class Replayer:
         if first < len(times):
             yield int(times[first]), end + self.step
 
-    def _live(self, series: Series, first: int, begin: int, stop: int) -> Iterator[Judgement]:
-        """The verdicts from `begin` to before `stop`, in the life of a series that began at `first`."""
-        tape = Tape.of(series, first, begin, stop, self.schedule)
+    def _live(self, series: Series, begin: int, stop: int) -> Iterator[Judgement]:
+        """The verdicts from `begin` to before `stop`, within one life of a series."""
+        tape = Tape.of(series, begin, stop, self.schedule)
         watch = Watch(self.schedule, self.policy)
         for column, following in tape.epochs():
             live = filled(tape.window(column, column + 1), self.missing)
@@ -149,7 +149,7 @@ def with_onset(verdicts: Verdicts, *, was_on: bool) -> Verdicts:
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """The samples of one life of a series, on the grid, with the lookback of its first step before it.
+    """Samples of a series, on the grid, with the lookback of the first step to be judged before it.
 
     Attributes:
         labels: of the only row.
@@ -164,11 +164,11 @@ class Tape:
     schedule: Schedule
 
     @classmethod
-    def of(cls, series: Series, first: int, begin: int, stop: int, schedule: Schedule) -> "Tape":
-        """The steps from `begin` to before `stop` of a life that began at `first`."""
+    def of(cls, series: Series, begin: int, stop: int, schedule: Schedule) -> "Tape":
+        """The steps from `begin` to before `stop`."""
         step, past = schedule.settings.step, schedule.lookback - 1
         start = begin - past * step
-        known = slice(*np.searchsorted(series.times, (max(first, start), stop)))
+        known = slice(*np.searchsorted(series.times, (start, stop)))
         values = np.full((1, (stop - start) // step), np.nan)
         values[0, (series.times[known] - start) // step] = series.values[known]
         return cls((series.labels,), begin, values, schedule)

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -79,7 +79,7 @@ def test_a_replay_gives_what_a_watch_gives_that_is_called_at_every_step(query: Q
 
 def test_steps_between_two_changes_of_the_models_are_taken_at_once() -> None:
     plan, past = replayer(LONG), series(cpu(500))
-    spans = list(Tape.of(past, START, START, START + 500 * HOUR, plan.schedule).epochs())
+    spans = list(Tape.of(past, START, START + 500 * HOUR, plan.schedule).epochs())
     assert (spans[0], spans[-1][1]) == ((0, 1), 500)
     assert all(stop == begin for (_, stop), (begin, _) in pairwise(spans))
     assert len(spans) < 200
@@ -97,7 +97,8 @@ def test_a_replay_of_the_end_alone_gives_the_verdicts_of_the_whole() -> None:
 
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 60)), min_size=1, max_size=6), st.integers(0, 40))
-def test_a_series_is_forgotten_when_the_history_of_the_loop_forgets_it(runs: list[tuple[int, int]], rest: int) -> None:
+@example([(1, 12), (4, 12), (1, 1)], 0)
+def test_a_series_is_held_and_known_as_by_the_history_of_the_loop(runs: list[tuple[int, int]], rest: int) -> None:
     schedule = Schedule(Settings(60, 1_200, 300), 60)
     columns: list[int] = []
     at = 0
@@ -105,15 +106,20 @@ def test_a_series_is_forgotten_when_the_history_of_the_loop_forgets_it(runs: lis
         columns += range(at, at + present)
         at += present + gap
     end = START + (columns[-1] + rest) * 60
-    samples = {START + column * 60: 1.0 for column in columns}
-    times = np.array(sorted(samples))
-    spans = Replayer(schedule, Policy())._lives(times, START, end)
-    lives = {time for first, stop in spans for time in range(first, stop, 60)}
+    samples = {START + column * 60: float(column) for column in columns}
+    past = Series(LABELS, np.array(list(samples)), np.array(list(samples.values())))
+    known: dict[int, NDArray[np.float64]] = {}
+    for first, stop in Replayer(schedule, Policy())._lives(past.times, START, end):
+        tape = Tape.of(past, first, stop, schedule)
+        known |= {time: tape.window(k, k + 1).values for k, time in enumerate(range(first, stop, 60))}
     history = History(
         MemorySource({LABELS: samples}), "cpu", 60, schedule.lookback, 9, min_samples=schedule.settings.min_steps
     )
-    held = {time for time in range(START, end + 60, 60) if history.advance(time).frame.labels}
-    assert lives == held
+    frames = ((time, history.advance(time).frame) for time in range(START, end + 60, 60))
+    held = {time: frame.values.copy() for time, frame in frames if frame.labels}
+    assert known.keys() == held.keys()
+    for time, values in held.items():
+        np.testing.assert_array_equal(known[time], values)
 
 
 def test_a_series_that_was_forgotten_starts_anew() -> None:
