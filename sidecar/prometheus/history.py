@@ -201,15 +201,16 @@ class History:
 
     def _admit(self, window: Lookback, frame: Frame) -> None:
         """Make rows for new series, as far as `max_series` goes."""
+        newest = frame.end == window.end  # of older answers, made whole, the newest step is not
         if frame.labels == window.labels and len(frame.labels) <= self._max_series:
-            self._dropped = 0
+            self._dropped = 0 if newest else self._dropped
             return
         labels, seen = _union(window, frame)
         live = seen == window.end
         kept = np.ones(len(labels), np.bool_)
         for rows, most in ((np.flatnonzero(live), self._max_series), (np.flatnonzero(~live), self._max_gone)):
             kept[rows[_beyond(most, [labels[row] for row in rows], seen[rows])]] = False
-        self._dropped = int((live & ~kept).sum())
+        self._dropped = int((live & ~kept).sum()) if newest else self._dropped
         held = len(window.labels)
         if kept[held:].any() or not kept[:held].all():
             window.arrange(sorted(labels[row] for row in np.flatnonzero(kept)))

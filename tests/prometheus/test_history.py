@@ -180,6 +180,15 @@ def test_max_series_is_a_stable_choice() -> None:
     assert history(source, max_series=5).advance(at(7)).frame.labels == first.frame.labels
 
 
+def test_series_left_out_are_counted_beside_a_repair_too() -> None:
+    source = MemorySource(always(*[f"{k:02}" for k in range(20)]))
+    source.warnings = ("store b is away",)
+    held = history(source, max_series=5)
+    assert held.advance(at(0)).dropped == 15
+    source.warnings = ()
+    assert held.advance(at(1)).dropped == 15
+
+
 def test_vanished_series_are_capped_the_longest_gone_first() -> None:
     samples = always("a") | {series(f"p{k}"): {at(k): 1.0} for k in range(6)}
     held = history(MemorySource(samples), length=50, max_series=2)
