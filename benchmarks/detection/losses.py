@@ -80,10 +80,13 @@ def main() -> None:
     parser.add_argument("--nab", type=Path, required=True, metavar="PATH")
     parser.add_argument("--results", type=Path, default=Path(".cache/detection"), metavar="DIR")
     asked = parser.parse_args()
+    answered = asked.results / "sidecar" / "nab"
+    if not answered.is_dir():
+        parser.error(f"{answered} has no answers: run python -m benchmarks.detection --nab={asked.nab} first")
     corpus, windows = Corpus.of_nab(asked.nab), nab.read_windows(asked.nab)
     files = {}
     for series in series_of(corpus):
-        answers = read_answers(asked.results / "sidecar" / "nab", series)
+        answers = read_answers(answered, series)
         files[series.name] = nab.labelled(series, answers.detection, answers.flag, windows[series.name])
     print(table(by_directory(files)).markdown())
 
