@@ -96,6 +96,12 @@ def _bcrypt_hash(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _user(name: str) -> str:
+    if ":" in name:
+        raise ValueError("holds a colon, where a password begins in a request (RFC 7617): choose a name without")
+    return name
+
+
 class WebConfig(Section):
     """A whole web-config file."""
 
@@ -103,9 +109,9 @@ class WebConfig(Section):
         default=None, examples=["{cert_file: tls.crt, key_file: tls.key}"]
     )
     http_server_config: HttpServerConfig = Field(default=HttpServerConfig(), examples=["{http2: false}"])
-    basic_auth_users: Mapping[Text, Annotated[Secret, AfterValidator(_bcrypt_hash)]] = Field(
-        default={}, examples=["{prometheus: $2b$10$...}"]
-    )
+    basic_auth_users: Mapping[
+        Annotated[Text, AfterValidator(_user)], Annotated[Secret, AfterValidator(_bcrypt_hash)]
+    ] = Field(default={}, examples=["{prometheus: $2b$10$...}"])
 
 
 def load_web(path: Path, *, starting: bool = True) -> WebConfig:

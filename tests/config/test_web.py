@@ -29,6 +29,7 @@ REFUSED = {
     f"basic_auth_users: {{alice: {HASH.replace('$04$', '$31$')}}}": "has a cost above 14",
     "tls_server_config:": "1: tls_server_config: has no value",
     "basic_auth_users: {a: $2b$03$abcdefghijklmnopqrstuuD6Kuk53ERDQ.USQr1Y0.VgiN2Jnyri2}": "has a cost below 4",
+    f"basic_auth_users: {{'alice:b': {HASH}}}": "1: basic_auth_users.alice:b: holds a colon",
     "basic_auth_users: [alice]": "1: basic_auth_users: must be a mapping",
     "[]": "1: file: must be a mapping",
     "a: [": "is not valid YAML",
