@@ -1,6 +1,7 @@
 """What the choice of the bars makes of a corpus when it is made without it: leave one corpus out.
 
-    python -m benchmarks.detection.held_out --nab=PATH --cloud=PATH [--synthetic-seed=N] [--processes=N]
+    python -m benchmarks.detection.held_out --nab=PATH --cloud=PATH [--synthetic-seed=N] [--search-seed=N]
+        [--processes=N]
 
 The detector answers each corpus once. Then the bar of each part, and by how much a past may raise them, are chosen by
 an evolution strategy from one start, all bars alike, on all corpora but one. What is sought is the mean of their
@@ -11,6 +12,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
@@ -88,13 +90,13 @@ class Bench:
         """What a choice comes to on a corpus."""
         return judged(name, self.corpora[name], self.windows, choice)
 
-    def chosen(self, without: str) -> Choice:
+    def chosen(self, without: str, seed: int) -> Choice:
         """The choice on all corpora but one: one parent, one child, and of both the better goes on.
 
         Steps grow with a success and shrink with a failure, so that about a fifth succeed (Rechenberg,
         "Evolutionsstrategie", 1973).
         """
-        rng, size = np.random.default_rng(1), SIZE
+        rng, size = np.random.default_rng(seed), SIZE
         best, scale = np.append(np.zeros(len(PARTS)), START_HABIT), np.append(np.ones(len(PARTS)), OF_HABIT)
         most = self.worth_of(choice_of(best), without)
         for _ in range(TRIES):
@@ -122,10 +124,10 @@ def bench_of(nab_root: Path, cloud: Path, seed: int, processes: int) -> Bench:
     return Bench(corpora, nab.read_windows(nab_root))
 
 
-def table(bench: Bench, processes: int) -> Table:
+def table(bench: Bench, processes: int, seed: int) -> Table:
     """Each corpus with the bars of the product, and with those chosen on the others."""
     with ProcessPoolExecutor(processes) as pool:
-        chosen = list(pool.map(bench.chosen, bench.corpora))
+        chosen = list(pool.map(partial(bench.chosen, seed=seed), bench.corpora))
     rows = [
         [name, *(shown(bench.found(name, choice)) for choice in (PRODUCT, held_out))]
         for name, held_out in zip(bench.corpora, chosen, strict=True)
@@ -144,10 +146,11 @@ def main() -> None:
     parser.add_argument("--nab", type=Path, required=True, metavar="PATH")
     parser.add_argument("--cloud", type=Path, required=True, metavar="PATH")
     parser.add_argument("--synthetic-seed", type=int, default=1, metavar="N")
+    parser.add_argument("--search-seed", type=int, default=1, metavar="N")
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     asked = parser.parse_args()
     bench = bench_of(asked.nab, asked.cloud, asked.synthetic_seed, asked.processes)
-    print(table(bench, asked.processes).markdown())
+    print(table(bench, asked.processes, asked.search_seed).markdown())
 
 
 if __name__ == "__main__":

@@ -63,6 +63,6 @@ def test_the_choice_is_the_best_for_the_others(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(held_out, "judged", found)
     bench = Bench({"NAB": [], "cloud": [], "synthetic": []}, {})
-    without_nab, without_cloud = (bench.chosen(name).factors[0] for name in ("NAB", "cloud"))
+    without_nab, without_cloud = (bench.chosen(name, 1).factors[0] for name in ("NAB", "cloud"))
     assert without_nab == pytest.approx(0.9, abs=0.1)
     assert without_cloud > without_nab
