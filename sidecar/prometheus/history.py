@@ -192,31 +192,31 @@ class History:
         frame = result.frame
         if frame.end > window.end:
             window.slide(frame.end)
-        self._admit(window, frame)
+        left_out = self._admit(window, frame)
+        if frame.end == window.end:  # not where a past answer is made whole
+            self._dropped = left_out
         window.write(frame)
         whole = not any(map(_tells_of_a_loss, result.warnings))
         if not whole:
             self._partial = frame.start if self._partial is None else min(self._partial, frame.start)
         return whole
 
-    def _admit(self, window: Lookback, frame: Frame) -> None:
-        """Make rows for new series, as far as `max_series` goes."""
-        newest = frame.end == window.end  # of older answers, made whole, the newest step is not
+    def _admit(self, window: Lookback, frame: Frame) -> int:
+        """Make rows for new series, as far as `max_series` goes; how many of the newest step are left out."""
         if frame.labels == window.labels and len(frame.labels) <= self._max_series:
-            self._dropped = 0 if newest else self._dropped
-            return
+            return 0
         labels, seen = _union(window, frame)
         live = seen == window.end
         kept = np.ones(len(labels), np.bool_)
         for rows, most in ((np.flatnonzero(live), self._max_series), (np.flatnonzero(~live), self._max_gone)):
             kept[rows[_beyond(most, [labels[row] for row in rows], seen[rows])]] = False
-        self._dropped = int((live & ~kept).sum()) if newest else self._dropped
         held = len(window.labels)
         if kept[held:].any() or not kept[:held].all():
             window.arrange(sorted(labels[row] for row in np.flatnonzero(kept)))
         for row in (held + np.flatnonzero(kept[held:])).tolist():
             if samples := self._let_go.pop(labels[row], None):
                 window.put_back(labels[row], samples)
+        return int((live & ~kept).sum())
 
     def _prune(self, window: Lookback) -> None:
         """Let go of series that are gone and have too few samples to be worth their memory."""
