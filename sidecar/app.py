@@ -1,7 +1,7 @@
 """The composition root: builds the parts, starts them, reloads them, stops them."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,9 @@ from sidecar.web.backend import Backend
 from sidecar.web.server import HttpServer
 
 log = structlog.get_logger()
+
+ASKED = ("expr", "step", "labels", "unit")
+"""What a query asks for, and by what its results go: where one of these changes, they are of another question."""
 
 STOP_SECONDS = 1.0
 """How long a stop waits for evaluations under way: what hangs in a request ends with the process."""
@@ -151,7 +154,7 @@ class Sidecar:
         for query in config.queries:
             self._telemetry.describe(query.name, query.unit, self._external_url)
             self._telemetry.alarm_budget_per_second.labels(query.name).set(query.alarm_budget.per_second)
-        self.board.configure(names, config.staleness)
+        self.board.configure(names, config.staleness, asked_anew(self._config.queries, config.queries))
         around = Surroundings(source, self._executor, self.board, self._telemetry, config.evaluation_interval)
         self._scheduler.replace({query.name: self._loop(query, config, around) for query in config.queries})
         if before is not None and before is not source:
@@ -179,3 +182,13 @@ class Sidecar:
         with self._changing:
             if query not in self._scheduler.loops:
                 self._telemetry.forget([query])
+
+
+def asked_anew(before: Iterable[QueryConfig], after: Iterable[QueryConfig]) -> set[str]:
+    """The queries of which a result of before does not answer what is asked after."""
+    known = {query.name: query for query in before}
+    return {
+        query.name
+        for query in after
+        if query.name in known and any(getattr(known[query.name], key) != getattr(query, key) for key in ASKED)
+    }

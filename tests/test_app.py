@@ -180,6 +180,21 @@ def test_another_prometheus_after_a_reload_is_asked_instead(source: str, clock: 
         until(lambda: "node_cpu" in sidecar.board.snapshot.results)
 
 
+def test_results_of_another_question_are_shown_no_more(source: str, clock: ManualClock) -> None:
+    text = config_text(source)
+    texts = [text, text.replace("unit: ratio", "unit: ratio\n    labels: {team: a}")]
+    with running(lambda: parse(texts[0], "demo", {}), clock) as sidecar:
+        until(lambda: "node_cpu" in sidecar.board.snapshot.results)
+        del texts[0]
+        published = sidecar.board.publish
+        sidecar.board.publish = lambda _: None  # type: ignore[method-assign,assignment]
+        assert sidecar.reload() is None
+        assert not sidecar.board.snapshot.results
+        sidecar.board.publish = published  # type: ignore[method-assign]
+        clock.time += STEP
+        until(lambda: 'team="a"' in get(sidecar, "/metrics").text)
+
+
 def test_missed_evaluations_are_counted_and_not_replayed(source: str, clock: ManualClock) -> None:
     with running(lambda: parse(config_text(source), "demo", {}), clock) as sidecar:
         until(lambda: sidecar.not_ready() is None)

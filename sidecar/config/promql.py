@@ -48,8 +48,10 @@ def check_expression(text: str) -> str:
 
 
 def check_condition(text: str) -> str:
-    """A condition itself; ValueError where it selects our own output or is cut off."""
-    _checked(text)
+    """A condition itself; ValueError where it selects our own output, is cut off, or is no value per step."""
+    tree = _checked(text)
+    if tree is not None:
+        _refuse_ranges(tree)
     return text
 
 
@@ -155,16 +157,25 @@ def _matches(pattern: str, value: str) -> bool:
 
 
 def _refuse_what_is_no_vector(tree: promql.Expr) -> None:
-    while isinstance(tree, promql.ParenExpr):
-        tree = tree.expr
-    if isinstance(tree, promql.MatrixSelector | promql.SubqueryExpr):
+    _refuse_ranges(tree)
+    if isinstance(_bare(tree), promql.NumberLiteral | promql.StringLiteral):
         raise ValueError(  # noqa: TRY004 what pydantic expects of a validator
-            "is a range, not one value per step: wrap it, for example in rate(...) or avg_over_time(...)"
-        )
-    if isinstance(tree, promql.NumberLiteral | promql.StringLiteral):
-        raise ValueError(  # noqa: TRY004 as above
             "is a constant: select a metric, for example rate(process_cpu_seconds_total[5m])"
         )
+
+
+def _refuse_ranges(tree: promql.Expr) -> None:
+    if isinstance(_bare(tree), promql.MatrixSelector | promql.SubqueryExpr):
+        raise ValueError(  # noqa: TRY004 as above
+            "is a range, not one value per step: wrap it, for example in rate(...) or avg_over_time(...)"
+        )
+
+
+def _bare(tree: promql.Expr) -> promql.Expr:
+    """An expression without brackets around it."""
+    while isinstance(tree, promql.ParenExpr):
+        tree = tree.expr
+    return tree
 
 
 def _raw_counters(node: promql.Expr) -> set[str]:

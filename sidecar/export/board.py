@@ -1,6 +1,6 @@
 """The one reference through which evaluations hand their results to whoever serves them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from threading import Lock
 
@@ -19,15 +19,19 @@ class Board:
         """The newest snapshot; it never changes after it was taken."""
         return self._snapshot
 
-    def configure(self, queries: Iterable[str], staleness: float) -> None:
-        """Set the queries that are shown, and for how many seconds; what is known of any other is forgotten."""
+    def configure(self, queries: Iterable[str], staleness: float, anew: Collection[str] = ()) -> None:
+        """Set the queries that are shown, and for how many seconds.
+
+        What is known of any other is forgotten, and of those that are asked `anew`, as what they ask for has changed.
+        """
         with self._writing:
             old, names = self._snapshot, tuple(queries)
+            kept = [name for name in names if name not in anew]
             self._snapshot = Snapshot(
                 queries=names,
                 staleness=staleness,
-                results={name: old.results[name] for name in names if name in old.results},
-                failures={name: old.failures[name] for name in names if name in old.failures},
+                results={name: old.results[name] for name in kept if name in old.results},
+                failures={name: old.failures[name] for name in kept if name in old.failures},
             )
 
     def publish(self, result: QueryResult) -> None:

@@ -89,7 +89,7 @@ class Telemetry:
         )
         self.prometheus_requests = counter("prometheus_requests_total", "Requests sent to Prometheus.", query)
         self.prometheus_request_failures = counter(
-            "prometheus_request_failures_total", "Requests to Prometheus that failed, each attempt counted.", query
+            "prometheus_request_failures_total", "Requests to Prometheus of fetches that failed in the end.", query
         )
         self.prometheus_warnings = counter(
             "prometheus_warnings_total", "Warnings and remarks that came with the answers of Prometheus.", query

@@ -37,13 +37,17 @@ from sidecar.prometheus.source import (
     PrometheusError,
     RangeSource,
     RefusedError,
+    TooLargeError,
     TooSlowError,
     UnavailableError,
     UnreachableError,
 )
 
+THERE = (BadQueryError, TooSlowError, TooLargeError)
+"""Failures of a query that Prometheus, which can be used, has answered."""
+
 AWAY = (UnreachableError, UnavailableError, RefusedError, BadAnswerError)
-"""Failures that say that Prometheus cannot be used, rather than that a query is wrong."""
+"""Other failures that say that Prometheus cannot be used."""
 
 MOST_MISSED = 60
 """Steps that are judged one after the other when they come late, after an outage: more would take too much memory."""
@@ -167,7 +171,11 @@ class Evaluator:
     def _suppressed_in(self, frame: Frame) -> Bools | None:
         if self._suppression is None:
             return None
-        condition = self._fetch(self._suppression.history, frame.end)
+        try:
+            condition = self._fetch(self._suppression.history, frame.end)
+        except PrometheusError as error:
+            error.args = (f"suppress_when: {error}",)
+            raise
         if condition.dropped:
             self._log.warning("suppress_when returns more series than max_series", left_out=condition.dropped)
         return self._suppression.mask(frame, condition.frame)
@@ -228,7 +236,7 @@ class Evaluator:
         if self._closed:  # given up for a reload, which is no failure
             return
         self._telemetry.evaluation_failures.labels(self.name).inc()
-        if isinstance(error, BadQueryError | TooSlowError):
+        if isinstance(error, THERE):
             self._telemetry.prometheus_up.set(1)
         elif isinstance(error, AWAY):
             self._telemetry.prometheus_up.set(0)

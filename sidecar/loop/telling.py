@@ -16,8 +16,11 @@ from sidecar.prometheus.frame import LabelSet
 MOST_LOGGED = 20
 """New anomalies of one evaluation that get a log line each, and as many that end."""
 
-OF_THE_LOG = {"self", "method_name", "event"}
-"""Names that the log needs for itself."""
+FACTS = {"score", "value", "expected", "since", "changed", "unusual", "one_in"}
+"""What a log line says of an anomaly, beside its labels."""
+
+OF_THE_LOG = {"self", "method_name", "event", "level", "ts", "exc_info", "exception", "anomaly_name", *FACTS}
+"""Names of a log line that labels are not to take."""
 
 SUPPRESSION_REASONS = {
     Reason.WRONG_DIRECTION: "direction",
@@ -68,9 +71,14 @@ class Teller:
 
 
 def told_labels(labels: LabelSet) -> dict[str, object]:
-    """The labels as a log line has them: one may have any name, also with spaces, or that of the line's own text."""
-    names = (re.sub(r"[\x00-\x20\x7f=\"]", "_", name) for name, _ in labels)
-    return {name + "_" * (name in OF_THE_LOG): text for name, (_, text) in zip(names, labels, strict=True)}
+    """The labels as a log line has them: one may have any name, also with spaces, or one that the line needs."""
+    told: dict[str, object] = {}
+    for label, text in labels:
+        name = re.sub(r"[\x00-\x20\x7f=\"]", "_", label)
+        while name in OF_THE_LOG or name in told:
+            name += "_"
+        told[name] = text
+    return told
 
 
 def facts(verdicts: Verdicts, row: int, why: Account | None) -> dict[str, object]:
@@ -81,6 +89,6 @@ def facts(verdicts: Verdicts, row: int, why: Account | None) -> dict[str, object
         "expected": float(f"{verdicts.scores.expected[row, -1]:.6g}"),
         "since": int(verdicts.outcome.since[row, -1]),
     }
-    if why is None:
-        return told | {"changed": "vanished"}
+    if why is None:  # then there is neither score nor value
+        return {"expected": told["expected"], "since": told["since"], "changed": "vanished"}
     return told | {"changed": ", ".join(why.changed), "unusual": why.rarest, "one_in": float(f"{why.one_in:.2g}")}

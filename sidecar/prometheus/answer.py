@@ -3,7 +3,6 @@
 import json
 from array import array
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.prometheus.frame import Frame, LabelSet
-from sidecar.prometheus.source import BadAnswerError, BadQueryError, LabelValues, RangeResult
+from sidecar.prometheus.source import BadAnswerError, BadQueryError, LabelValues, RangeResult, UnfitError
 
 _EXCERPT = 200  # bytes of a body, in a message
 _LONGEST = 1000  # characters of someone else's text, in a message
@@ -46,15 +45,16 @@ def read_range(body: bytes, start: int, end: int, step: int) -> RangeResult:
     Samples that are not finite become NaN: to a detector they are no measurement.
 
     Raises:
-        BadAnswerError: it is not a matrix on the asked grid, or two of its series have the same labels.
+        BadAnswerError: it is not one of the API, or has samples off the asked grid.
+        UnfitError: it has native histograms, or two of its series have the same labels.
         BadQueryError: it reports an error.
     """
     samples = _Samples()
     envelope = read_envelope(body, samples.pack)
     try:
         rows = _matrix(envelope)
-        labels, order = _ascending([row.labels for row in rows])
-        values = samples.on_grid([row.samples for row in rows], start, end, step)[order]
+        values = samples.on_grid([row.samples for row in rows], start, end, step)
+        labels, values = _merged(*_ascending([row.labels for row in rows], values))
         warnings, infos = _texts(envelope, "warnings"), _texts(envelope, "infos")
     except _MALFORMED as error:
         raise _no_range(error) from error
@@ -70,9 +70,14 @@ def read_values(body: bytes) -> LabelValues:
     """
     envelope = read_envelope(body)
     values = envelope.get("data") or []
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, list) or not all(map(_is_text, values)):
         raise BadAnswerError(f"not a list of label values of the Prometheus API: {excerpt(body)}")
     return LabelValues(tuple(values), _texts(envelope, "warnings"), size=len(body))
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a string, and not one with half a character, which JSON may hold."""
+    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
 
 
 def excerpt(body: bytes) -> str:
@@ -141,22 +146,35 @@ def _matrix(envelope: Mapping[str, Any]) -> list[_Row]:
     result: list[Any] = data["result"] or []
     left = [entry for entry in result if not isinstance(entry, _Row)]
     if any("histograms" in entry for entry in left):
-        raise BadAnswerError("the expression gives native histograms: take a quantile or a rate of their count")
+        raise UnfitError("the expression gives native histograms: take a quantile or a rate of their count")
     if left:
         raise ValueError(f"a series without samples: {left[0]}")
     return result
 
 
-def _ascending(found: list[LabelSet]) -> tuple[tuple[LabelSet, ...], list[int]]:
-    """Return the label sets in ascending order, and the position each had."""
-    order = sorted(range(len(found)), key=found.__getitem__)
-    labels = tuple(found[row] for row in order)
-    for before, after in pairwise(labels):
-        if before == after:
-            raise BadAnswerError(
-                f"two series with the labels {describe(after)}: aggregate, or keep a label that differs"
+def _ascending(labels: list[LabelSet], values: NDArray[np.float64]) -> tuple[list[LabelSet], NDArray[np.float64]]:
+    """Return label sets and their rows in ascending order of the former."""
+    order = sorted(range(len(labels)), key=labels.__getitem__)
+    return [labels[row] for row in order], values[order]
+
+
+def _merged(labels: list[LabelSet], values: NDArray[np.float64]) -> tuple[tuple[LabelSet, ...], NDArray[np.float64]]:
+    """Return ascending rows with those of equal labels made one, as of a metric that got another name meanwhile."""
+    kept: list[int] = []
+    for row, label_set in enumerate(labels):
+        if not kept or labels[kept[-1]] != label_set:
+            kept.append(row)
+            continue
+        before, after = values[kept[-1]], values[row]
+        if (~np.isnan(before) & ~np.isnan(after)).any():
+            raise UnfitError(
+                f"two series with the labels {describe(label_set)}, which differ in the names of their metrics alone:"
+                " aggregate, or keep the name in a label by label_replace"
             )
-    return labels, order
+        values[kept[-1]] = np.where(np.isnan(before), after, before)
+    if len(kept) == len(labels):
+        return tuple(labels), values
+    return tuple(labels[row] for row in kept), values[kept]
 
 
 def _label_set(metric: dict[str, str], pairs: dict[Pair, Pair]) -> LabelSet:

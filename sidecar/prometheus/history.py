@@ -25,8 +25,8 @@ class Advance:
         present: bool, shape (series,), whether the source had the series at the newest step, were it as NaN.
         new_steps: how many of its last columns were not in the advance before.
         dropped: series of the newest answer that `max_series` left out.
-        warnings: what the server said about its answers.
-        requests: HTTP requests made.
+        warnings: what the server said about its answers, here and below also to an advance before that failed.
+        requests: HTTP requests made in this one: an error tells of its own.
         samples: samples received.
         size: bytes received, uncompressed.
     """
@@ -103,6 +103,7 @@ class History:
         self._returned = 0  # end of the last frame that was returned
         self._partial: int | None = None  # first step that was answered with warnings, until it is without
         self._dropped = 0
+        self._tally = _Tally()  # of advances that failed too: what they fetched stays
         self._let_go: dict[LabelSet, Samples] = {}  # those let go of last come last
 
     @property
@@ -120,12 +121,14 @@ class History:
             PrometheusError: the source's; its `requests` counts those of the whole advance.
         """
         end = at - at % self._step
-        tally = _Tally()
+        tally = self._tally
         try:
             window = self._moved(end, tally)
         except PrometheusError as error:
             error.requests += tally.requests
+            tally.requests = 0
             raise
+        self._tally = _Tally()
         self._prune(window)
         new_steps = min((end - self._returned) // self._step, self._length)
         self._returned = end
@@ -166,12 +169,12 @@ class History:
     def _fill(self, window: Lookback, first: int, last: int, series: int, tally: _Tally) -> bool:
         """Take the steps from `first` to `last`; False if an answer was not whole."""
         whole = True
-        for result in self._answers(first, last, series):
+        for result in self._answers(first, last, series, tally):
             tally.add(result)
             whole &= self._take(window, result)
         return whole
 
-    def _answers(self, first: int, last: int, series: int) -> Iterator[RangeResult]:
+    def _answers(self, first: int, last: int, series: int, tally: _Tally) -> Iterator[RangeResult]:
         """Ask for so many steps at once as the budget of samples allows, for the most series seen so far."""
         budget = max(self._budget, self._fewest_steps * series)
         while first <= last:
@@ -179,9 +182,10 @@ class History:
             upto = first + (steps - 1) * self._step
             try:
                 result = self._source.query_range(self._expr, first, upto, self._step)
-            except TooLargeError:
+            except TooLargeError as error:
                 if steps == 1:
                     raise
+                tally.requests += error.requests
                 series = 2 * budget // steps  # half of the steps
                 continue
             yield result

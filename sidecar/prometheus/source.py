@@ -6,6 +6,7 @@ PrometheusError
 │   └── TooSlowError   Prometheus itself gave the expression up, as it took too long
 ├── RefusedError       the server, or what stands before it, does not let us in: 401, 403, 404, a redirect
 ├── BadQueryError      the server understood and will not evaluate the expression
+│   └── UnfitError     it did evaluate it, and what comes out is nothing that can be scored
 ├── BadAnswerError     the answer is not what the API promises
 │   └── TooLargeError  the answer is longer than we are willing to read
 └── StoppedError       the source was closed meanwhile
@@ -53,6 +54,10 @@ class RefusedError(PrometheusError):
 
 class BadQueryError(PrometheusError):
     """The server will not evaluate the expression."""
+
+
+class UnfitError(BadQueryError):
+    """The expression gives something that cannot be scored."""
 
 
 class BadAnswerError(PrometheusError):

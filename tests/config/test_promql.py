@@ -118,6 +118,9 @@ def test_takes_a_counter_where_its_growth_is_used(expression: str) -> None:
 
 def test_a_condition_may_compare_a_counter() -> None:
     assert check_condition("x_total > 5") == "x_total > 5"
+    assert check_condition("vector(1)") == "vector(1)"
+    with pytest.raises(ValueError, match="is a range"):
+        check_condition("(up[5m])")
 
 
 @given(st.text(st.sampled_from("ab_1(){}[]\"'`#=~!<>+-*/^% \n,:@$\\"), max_size=40) | st.text(max_size=20))

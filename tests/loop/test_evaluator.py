@@ -23,11 +23,14 @@ from sidecar.loop.fitting import DEADLINE
 from sidecar.loop.telling import Teller
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.source import (
+    BadAnswerError,
     BadQueryError,
     PrometheusError,
     RangeResult,
+    TooLargeError,
     TooSlowError,
     UnavailableError,
+    UnfitError,
     UnreachableError,
 )
 from tests.prometheus.memory_source import MemorySource
@@ -192,6 +195,9 @@ def test_an_offset_keeps_a_distance_from_now() -> None:
         (UnavailableError("HTTP 503: 'starting'"), 0.0),
         (TooSlowError("HTTP 503: timeout: query timed out"), 1.0),
         (BadQueryError('parse error: unexpected "}"'), 1.0),
+        (UnfitError("two series with the labels {}"), 1.0),
+        (TooLargeError("the answer has more than 1000 bytes"), 1.0),
+        (BadAnswerError("not the JSON of the Prometheus API"), 0.0),
     ],
 )
 def test_a_failure_is_counted_logged_and_shown_and_the_last_result_stays(error: PrometheusError, up: float) -> None:
@@ -452,6 +458,16 @@ def test_nothing_is_published_after_the_end() -> None:
     assert bench.board.snapshot is before
 
 
+def test_a_condition_that_fails_says_that_it_is_the_condition() -> None:
+    bench = Bench({host("a"): noise(1)}, LocalExecutor(), suppress_when="deploy")
+    assert bench.evaluator._suppression is not None
+    conditions = MemorySource({})
+    conditions.failures = [BadQueryError("bad_data: 1:8: parse error")]
+    bench.evaluator._suppression.history._source = conditions
+    bench.evaluator.evaluate(NOW)
+    assert bench.board.snapshot.failures["cpu"].reason == "suppress_when: bad_data: 1:8: parse error"
+
+
 def test_flags_are_not_raised_while_the_condition_to_suppress_them_holds() -> None:
     samples: Samples = {host("a"): noise(1)}
     bench = Bench(samples, LocalExecutor(), suppress_when="deploy")
@@ -513,7 +529,9 @@ def test_a_series_that_vanished_can_be_flagged_for_a_while() -> None:
         shown = gauge(result, name)
         assert [series for series, value in shown.items() if not np.isnan(value)] == ["b"]
     assert gauge(result, "anomaly_start_timestamp_seconds")["a"] == NOW
-    assert [line["instance"] for line in logs if line["event"] == "anomaly"] == ["a"]
+    [line] = [line for line in logs if line["event"] == "anomaly"]
+    assert (line["instance"], line["changed"], line["since"]) == ("a", "vanished", NOW)
+    assert not {"score", "value"} & set(line)  # it has none
     assert gauge(bench.evaluate(NOW + 2 * STEP), "anomaly_flag") == {"a": 1, "b": 0}
     assert bench.counted("alarms_total") == 1
     assert gauge(bench.evaluate(NOW + 3 * STEP), "anomaly_flag") == {"b": 0}

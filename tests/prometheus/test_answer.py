@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.prometheus.answer import describe, read_range
-from sidecar.prometheus.source import BadAnswerError, PrometheusError, RangeResult
+from sidecar.prometheus.answer import describe, read_range, read_values
+from sidecar.prometheus.source import BadAnswerError, PrometheusError, RangeResult, UnfitError
 from tests.prometheus.raw_server import matrix
 
 T0 = 1_700_000_040
@@ -57,8 +57,19 @@ def test_sample_that_was_not_asked_for(time: float) -> None:
 
 
 def test_same_labels_twice() -> None:
-    with pytest.raises(BadAnswerError, match=r'two series with the labels \{a="1"\}'):
+    with pytest.raises(UnfitError, match=r'two series with the labels \{a="1"\}'):
         read(one([T0, "1"], a="1", __name__="x"), one([T0, "1"], a="1", __name__="y"))
+
+
+def test_a_metric_that_got_another_name_goes_on_as_one_series() -> None:
+    found = read(
+        {"metric": {"__name__": "new", "a": "1"}, "values": [[T0 + 120, "3"]]},
+        one([T0, "9"], a="0", __name__="x"),
+        {"metric": {"__name__": "old", "a": "1"}, "values": [[T0, "1"]]},
+        {"metric": {"__name__": "mid", "a": "1"}, "values": [[T0 + 60, "2"]]},
+    )
+    assert found.frame.labels == ((("a", "0"),), (("a", "1"),))
+    np.testing.assert_array_equal(found.frame.values, [[9, np.nan, np.nan], [1, 2, 3]])
 
 
 @pytest.mark.parametrize(
@@ -88,7 +99,7 @@ def test_series_outside_of_the_result() -> None:
 
 
 def test_native_histograms() -> None:
-    with pytest.raises(BadAnswerError, match="native histograms"):
+    with pytest.raises(UnfitError, match="native histograms"):
         read({"metric": {}, "histograms": []})
 
 
@@ -120,7 +131,7 @@ def test_any_result_is_read_or_refused(result: object) -> None:
     body = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
     try:
         frame = read_range(body, T0, T0 + 120, 60).frame
-    except BadAnswerError:
+    except (BadAnswerError, UnfitError):
         return
     assert frame.values.shape == (len(frame.labels), 3)
 
@@ -133,3 +144,9 @@ def test_any_bytes_are_read_or_refused(noise: bytes, at: int, cut: int) -> None:
     except PrometheusError:
         return
     assert frame.values.shape == (len(frame.labels), 1)
+
+
+@pytest.mark.parametrize("data", ['["a", 1]', '{"a": "b"}', '"abc"', "3", '["\\ud83d"]'])
+def test_what_is_no_list_of_texts(data: str) -> None:
+    with pytest.raises(BadAnswerError, match="not a list of label values"):
+        read_values(f'{{"status": "success", "data": {data}}}'.encode())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -237,6 +238,40 @@ def test_too_large_an_answer_is_asked_for_in_halves() -> None:
     assert held.advance(at(5)).frame.end == at(5)
     singly = [(at(step), at(step)) for step in range(1, 6)]
     assert source.asked == [(at(1), at(5)), (at(1), at(2)), *singly]
+
+
+def test_every_request_and_every_sample_is_counted_though_some_fail() -> None:
+    source = MemorySource(always("a"))
+    held = history(source)
+    failing = TooLargeError("much")
+    failing.requests = 1
+    held.advance(at(0))
+    source.failures = [failing]
+    asked = len(source.asked)
+    assert held.advance(at(5)).requests == len(source.asked) - asked == 4
+
+
+def test_what_came_before_a_failure_is_told_by_the_next_advance() -> None:
+    source = MemorySource(always("a"))
+    source.warnings = ("store b is away",)
+    held, query_range = history(source, samples_per_request=3, fewest_steps=1), source.query_range
+    failing = UnreachableError("reset")
+    failing.requests = 4
+
+    def third_fails(*asked: Any) -> RangeResult:  # noqa: ANN401 those of the source
+        if len(source.asked) == 2:
+            source.failures = [failing]
+        return query_range(*asked)
+
+    source.query_range = third_fails  # type: ignore[method-assign,assignment]
+    with pytest.raises(UnreachableError) as raised:
+        held.advance(at(0))
+    assert raised.value.requests == 2 + 4
+    source.warnings = ()
+    after = held.advance(at(1))
+    held_samples = int(np.count_nonzero(~np.isnan(after.frame.values)))
+    assert (after.samples >= held_samples, after.warnings) == (True, ("store b is away",))
+    assert held.advance(at(2)).warnings == ()
 
 
 def test_too_large_an_answer_of_one_step_is_an_error() -> None:

@@ -11,7 +11,7 @@ from sidecar.config.connection import PrometheusConfig
 from sidecar.prometheus.client import PrometheusClient
 from sidecar.prometheus.history import History
 from sidecar.prometheus.shard import Shard, ShardSource
-from sidecar.prometheus.source import BadAnswerError, BadQueryError, StoppedError, UnreachableError
+from sidecar.prometheus.source import BadQueryError, StoppedError, UnfitError, UnreachableError
 from tests.prometheus.raw_server import Connection, http, raw_server
 from tests.real.processes import Server, wait_until
 from tests.real.servers import AlertmanagerServer, NodeExporter, PrometheusServer, VictoriaMetrics, openmetrics
@@ -109,7 +109,7 @@ def test_what_is_not_finite_is_no_sample(server: PrometheusServer, expr: str) ->
 
 
 def test_series_that_differ_only_in_their_name(server: PrometheusServer) -> None:
-    with pytest.raises(BadAnswerError, match=r'two series with the labels \{instance="i-1", job="node"\}'):
+    with pytest.raises(UnfitError, match=r'two series with the labels \{instance="i-1", job="node"\}'):
         client_of(server).query_range('{__name__=~"cpu|other"}', END, END, STEP)
 
 
