@@ -8,7 +8,7 @@ from sidecar.backtest.plot import draw
 from sidecar.backtest.summary import Summary
 from sidecar.backtest.tables import Rows, moment, noisiest
 from sidecar.backtest.trace import Trace
-from sidecar.prometheus.answer import describe
+from sidecar.prometheus.frame import describe
 
 MOST_DRAWN = 40
 """Series of a query that are drawn."""

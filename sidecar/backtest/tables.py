@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sidecar.backtest.incidents import Finding
 from sidecar.backtest.summary import Summary
 from sidecar.config.duration import format_duration
-from sidecar.prometheus.answer import describe
+from sidecar.prometheus.frame import describe
 
 MOST_SERIES = 20
 """Series that are listed on the terminal."""

@@ -34,16 +34,16 @@ class WorkerTimeoutError(RuntimeError):
 
 
 class ProcessExecutor(Executor):
-    """An executor that starts a fresh process for each call, one at a time or a few.
+    """An executor that starts a fresh process for each call, one at a time.
 
     Unlike a process pool it survives a worker that is killed, and kills one that hangs. Unlike those of
     `multiprocessing` its processes do not import the main module, and leave no resource tracker behind, which would
     hold several megabytes for good.
     """
 
-    def __init__(self, max_workers: int = 1, timeout: float = 600.0) -> None:
-        """Allows `max_workers` processes at once, `timeout` seconds each."""
-        self._slots = threading.Semaphore(max_workers)
+    def __init__(self, timeout: float = 600.0) -> None:
+        """Allows each process so many seconds."""
+        self._slot = threading.Lock()
         self._timeout = timeout
         self._running: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
@@ -66,7 +66,7 @@ class ProcessExecutor(Executor):
                 process.kill()
 
     def _run(self, future: Future[T], call: Callable[[], T]) -> None:
-        with self._slots:
+        with self._slot:
             if self._stopped or not future.set_running_or_notify_cancel():
                 future.cancel()
                 return

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.frame import LabelSet, sharing
+from sidecar.prometheus.frame import LabelSet, describe, sharing
 
 ANOMALY_NAME = "anomaly_name"
 
@@ -36,13 +36,14 @@ def exported(source: LabelSet, anomaly_name: str, query_labels: Mapping[str, str
     labels = {_legacy_name(name): _unicode(value) for name, value in kept}
     if len(labels) < len(kept):
         raise ExportError(
-            f"query {anomaly_name}: two labels of {_text(source)} differ only in characters other than "
-            "letters, digits and _: rename one of them with label_replace"
+            f"query {anomaly_name}: two labels of {describe(source)} differ only in characters other than "
+            "letters, digits and _: leave one of them out, as sum without (...) does"
         )
     added = {**query_labels, ANOMALY_NAME: anomaly_name}
     if collisions := sorted(labels.keys() & added.keys()):
         raise ExportError(
-            f"query {anomaly_name}: the series {_text(source)} already has {_listed(collisions)}: {_remedy(collisions)}"
+            f"query {anomaly_name}: the series {describe(source)} already has {_listed(collisions)}: "
+            f"{_remedy(collisions)}"
         )
     return tuple(sorted((dict.fromkeys(TARGET_LABELS, "") | labels | added).items()))
 
@@ -88,7 +89,7 @@ def _refuse_duplicates(labels: Sequence[LabelSet], anomaly_name: str) -> None:
     if len(set(labels)) < len(labels):
         [(twice, count)] = Counter(labels).most_common(1)
         raise ExportError(
-            f"query {anomaly_name}: {count} series would all be exported as {_text(twice)}: "
+            f"query {anomaly_name}: {count} series would all be exported as {describe(twice)}: "
             "aggregate in the expression, or keep the label that tells them apart"
         )
 
@@ -112,7 +113,3 @@ def _remedy(collisions: Sequence[str]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return f"the label{'s' if len(names) > 1 else ''} {', '.join(names)}"
-
-
-def _text(labels: LabelSet) -> str:
-    return "{" + ", ".join(f'{name}="{value}"' for name, value in labels) + "}"

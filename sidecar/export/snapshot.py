@@ -33,7 +33,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SeriesTable:
-    """The series of one query that are scored (`State.OK`), a row each; all arrays are float64 of shape (rows,).
+    """The series of one query that are shown, a row each; all arrays are float64 of shape (rows,).
+
+    They are those that are scored, and those that are flagged because they vanished.
 
     Attributes:
         labels: the exported label sets (`sidecar.export.labels`), no two equal.
@@ -60,7 +62,7 @@ class QueryResult:
         name: the query's name, `anomaly_name` of its series.
         at: when it was evaluated, unix seconds; what is shown expires `staleness` after it.
         sample_time: time of the newest step that was scored, unix seconds.
-        series: the scored series.
+        series: those that are shown.
         states: number of series by state, every state present.
         dropped: number of series left out, by reason.
         unscored: why each series that is present and not scored is not, by its exported label set.
@@ -113,6 +115,11 @@ class Snapshot:
     def live(self, now: float) -> tuple[QueryResult, ...]:
         """The results that have not expired, in the order of the configuration."""
         return tuple(self.results[name] for name in self.queries if self.is_live(name, now))
+
+    def flagged(self, name: str, now: float) -> int:
+        """How many series of the query are in an anomaly, by a result that has not expired."""
+        flags = self.results[name].series.gauges.get("anomaly_flag") if self.is_live(name, now) else None
+        return 0 if flags is None else int(np.count_nonzero(flags == 1))
 
     def problem(self, name: str, now: float) -> str | None:
         """Why the query has no current results, or may soon have none; None if all is well."""

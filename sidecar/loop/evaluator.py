@@ -155,7 +155,7 @@ class Evaluator:
         advance = self._fetch(self._history, end)
         frame = filled(advance.frame, self._missing)
         verdicts = self._watch.verdicts_of(frame)
-        # Before the watch moves on: should this fail, it is still of the frame that was suppressed last.
+        # Before the watch moves on: should this fail, its series are still those that `_suppressed` has rows for.
         suppressed = self._suppressed_in(frame) if verdicts is None else None
         self._watch.follow(frame)
         self._desk.send(self._watch.due(frame, self._desk.room), at)

@@ -1,7 +1,7 @@
 """Runs the evaluations of each query in a thread of its own, so that a slow query delays no other."""
 
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -26,7 +26,7 @@ class QueryLoop:
 
     def __init__(
         self,
-        key: Hashable,
+        key: object,
         evaluator: Evaluator,
         slots: Slots,
         clock: Clock,

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.frame import Frame, LabelSet, describe, shortened
 from sidecar.prometheus.source import BadAnswerError, BadQueryError, LabelValues, RangeResult, UnfitError
 
 _EXCERPT = 200  # bytes of a body, in a message
-_LONGEST = 1000  # characters of someone else's text, in a message
 _GRID_TOLERANCE = 1e-3  # timestamps have milliseconds
 
 
@@ -35,7 +34,7 @@ def read_envelope(body: bytes, hook: Hook | None = None) -> dict[str, Any]:
     if not isinstance(envelope, dict) or envelope.get("status") not in ("success", "error"):
         raise BadAnswerError(f'not an answer of the Prometheus API, "status" is missing: {excerpt(body)}')
     if envelope["status"] == "error":
-        raise BadQueryError(_shortened(f"{envelope.get('errorType', 'error')}: {envelope.get('error', 'no message')}"))
+        raise BadQueryError(shortened(f"{envelope.get('errorType', 'error')}: {envelope.get('error', 'no message')}"))
     return envelope
 
 
@@ -96,7 +95,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, Overf
 
 
 def _no_range(error: Exception) -> BadAnswerError:
-    return BadAnswerError(_shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})"))
+    return BadAnswerError(shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})"))
 
 
 Pair = tuple[str, str]
@@ -181,17 +180,6 @@ def _label_set(metric: dict[str, str], pairs: dict[Pair, Pair]) -> LabelSet:
     "".join(metric.values()).encode()  # refuses what is not text, at the price of a tenth of a look at each
     metric.pop("__name__", None)
     return tuple([pairs.setdefault(pair, pair) for pair in sorted(metric.items())])
-
-
-def describe(labels: LabelSet) -> str:
-    """Write a label set as PromQL does."""
-    return _shortened(
-        "{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels) + "}"
-    )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 
 
 def _columns(times: NDArray[np.float64], start: int, end: int, step: int) -> NDArray[np.int64]:

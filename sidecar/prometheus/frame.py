@@ -1,5 +1,6 @@
 """The one shape of data in the project: the samples of a query as a matrix of series x steps."""
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,20 @@ from numpy.typing import NDArray
 
 LabelSet: TypeAlias = tuple[tuple[str, str], ...]
 """The labels of a series as (name, value) pairs, sorted by name: hashable, and equal when the series are."""
+
+
+LONGEST = 1000
+"""Characters of someone else's text in a message."""
+
+
+def describe(labels: LabelSet) -> str:
+    """Write a label set as PromQL does."""
+    return shortened("{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels) + "}")
+
+
+def shortened(text: str) -> str:
+    """Return a text, or the beginning of one that is too long for a message."""
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 def sharing(labels: LabelSet, pairs: dict[tuple[str, str], tuple[str, str]]) -> LabelSet:

@@ -23,7 +23,6 @@ class Advance:
         frame: the whole lookback; its labels are the same object while the series are, and its values are
             good until the next advance.
         present: bool, shape (series,), whether the source had the series at the newest step, were it as NaN.
-        new_steps: how many of its last columns were not in the advance before.
         dropped: series of the newest answer that `max_series` left out.
         warnings: what the server said about its answers, here and below also to an advance before that failed.
         requests: HTTP requests made in this one: an error tells of its own.
@@ -33,7 +32,6 @@ class Advance:
 
     frame: Frame
     present: NDArray[np.bool_]
-    new_steps: int
     dropped: int
     warnings: tuple[str, ...] = ()
     requests: int = 0
@@ -100,7 +98,6 @@ class History:
         self._forget, self._min_samples = forget * step, min_samples
         self._budget, self._fewest_steps = samples_per_request, fewest_steps
         self._window: Lookback | None = None
-        self._returned = 0  # end of the last frame that was returned
         self._partial: int | None = None  # first step that was answered with warnings, until it is without
         self._dropped = 0
         self._tally = _Tally()  # of advances that failed too: what they fetched stays
@@ -130,13 +127,9 @@ class History:
             raise
         self._tally = _Tally()
         self._prune(window)
-        new_steps = min((end - self._returned) // self._step, self._length)
-        self._returned = end
         warnings = tuple(tally.warnings)
         present = window.seen == window.end
-        return Advance(
-            window.frame(), present, new_steps, self._dropped, warnings, tally.requests, tally.samples, tally.size
-        )
+        return Advance(window.frame(), present, self._dropped, warnings, tally.requests, tally.samples, tally.size)
 
     def _moved(self, end: int, tally: _Tally) -> Lookback:
         window = self._window
@@ -150,8 +143,7 @@ class History:
         """Start anew, with the newest step: it tells how many series there are, and so how much to ask for at once."""
         newest = self._source.query_range(self._expr, end, end, self._step)
         tally.add(newest)
-        self._returned = end - self._length * self._step
-        self._window = window = Lookback(self._step, self._length, self._returned)
+        self._window = window = Lookback(self._step, self._length, end - self._length * self._step)
         self._partial, self._let_go = None, {}
         self._fill(window, window.end + self._step, end - self._step, len(newest.frame.labels), tally)
         self._take(window, newest)

@@ -102,8 +102,6 @@ def serve_api(app: FastAPI, prefix: str, backend: Backend) -> None:
 
 def _query(config: QueryConfig, snapshot: Snapshot, now: float) -> schemas.Query:
     name, result, problem = config.name, snapshot.results.get(config.name), snapshot.problem(config.name, now)
-    live = result if snapshot.is_live(name, now) else None
-    flags = live.series.gauges.get("anomaly_flag") if live else None
     return schemas.Query(
         name=name,
         expr=config.expr,
@@ -114,7 +112,7 @@ def _query(config: QueryConfig, snapshot: Snapshot, now: float) -> schemas.Query
         healthy=problem is None,
         evaluated=result.at if result else None,
         sample_time=result.sample_time if result else None,
-        flagged=0 if flags is None else int((flags == 1).sum()),
+        flagged=snapshot.flagged(name, now),
         series=dict(snapshot.states(name, now)),
         dropped=dict(result.dropped) if result else {},
     )

@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
     @property
     def flag(self) -> bool | None:
-        """Whether the series is in an anomaly; None where it is not scored."""
+        """Whether the series is in an anomaly; None where that is not known."""
         flag = self.gauge("anomaly_flag")
         return None if flag is None else flag == 1
 
@@ -130,7 +130,7 @@ def with_id(snapshot: Snapshot, now: float, wanted: str) -> Row | None:
 
 def series_id(labels: LabelSet) -> str:
     """A short name for a series: a digest of its exported labels."""
-    return blake2b(repr(labels).encode(errors="replace"), digest_size=8).hexdigest()
+    return blake2b(repr(labels).encode(), digest_size=8).hexdigest()
 
 
 def shown_labels(labels: LabelSet) -> dict[str, str]:

@@ -31,7 +31,7 @@ class Management:
     _renderer: Executor = field(default_factory=partial(ThreadPoolExecutor, 1, "metrics"))
 
     def routes(self, prefix: str) -> list[Route]:
-        """Where they are served, by the names that they have here."""
+        """A route for each endpoint, under a prefix; named after its method."""
         return [
             Route(f"{prefix}/metrics", self.metrics, methods=["GET"]),
             Route(f"{prefix}/-/healthy", self.healthy, methods=["GET"]),

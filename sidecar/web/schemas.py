@@ -87,7 +87,7 @@ class Series(Shape):
     score: Number = Field(examples=[1.93])
     """1 is the threshold, higher is more anomalous."""
     flag: bool | None
-    """Whether the series is in an anomaly; null where it is not scored."""
+    """Whether the series is in an anomaly, by having vanished too; null where that is not known."""
     since: Instant | None
     """Since when it is; null where it is in none."""
     value: Number
@@ -169,7 +169,7 @@ class SeriesDetail(Series):
     alarm: str | None = Field(examples=["firing"])
     """What the alarm is doing: `idle`, `pending`, `firing` or `recovering`; null where the series is not scored."""
     reason: str | None = Field(examples=["exceeded"])
-    """Why it does: the reference of the HTTP interface lists the reasons."""
+    """Why the alarm is in that state: the reference of the HTTP interface lists the reasons."""
     explanation: Explanation | None
     """Why the newest step scores what it does; null where it has no score."""
     points: Points

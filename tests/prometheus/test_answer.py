@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.prometheus.answer import describe, read_range, read_values
+from sidecar.prometheus.answer import read_range, read_values
+from sidecar.prometheus.frame import describe
 from sidecar.prometheus.source import BadAnswerError, PrometheusError, RangeResult, UnfitError
 from tests.prometheus.raw_server import matrix
 

@@ -46,7 +46,6 @@ def test_first_advance_fills_the_whole_lookback() -> None:
     assert advance.frame.labels == (series("a"), series("b"))
     assert (advance.frame.start, advance.frame.end) == (at(-9), at(0))
     np.testing.assert_array_equal(advance.frame.values, [np.arange(-9, 1) + 0.097, np.arange(-9, 1) + 0.098])
-    assert advance.new_steps == 10
     assert advance.samples == 20
 
 
@@ -56,9 +55,9 @@ def test_only_missing_steps_are_asked_for() -> None:
     labels = held.advance(at(0)).frame.labels
     source.asked.clear()
     same = held.advance(at(0) + 30)
-    assert (same.new_steps, same.requests, source.asked) == (0, 0, [])
+    assert (same.requests, source.asked) == (0, [])
     one = held.advance(at(1))
-    assert (one.new_steps, source.asked) == (1, [(at(1), at(1))])
+    assert source.asked == [(at(1), at(1))]
     assert one.frame.labels is labels
     assert one.frame.end == at(1)
 
@@ -76,7 +75,6 @@ def test_gap_after_failures_is_filled() -> None:
     source.asked.clear()
     after = held.advance(at(3))
     assert source.asked == [(at(1), at(3))]
-    assert after.new_steps == 3
     assert_same(after.frame, history(source).advance(at(3)).frame)
 
 
@@ -105,7 +103,6 @@ def test_first_fill_goes_on_where_it_failed() -> None:
         (at(-3), at(-1)),
         (at(0), at(0)),
     ]
-    assert after.new_steps == 10
     assert_same(after.frame, history(first).advance(at(0)).frame)
 
 
@@ -114,8 +111,9 @@ def test_time_that_jumps_fills_anew(step: int) -> None:
     source = MemorySource(always("a"))
     held = history(source)
     held.advance(at(0))
+    source.asked.clear()
     after = held.advance(at(step))
-    assert after.new_steps == 10
+    assert sorted(source.asked) == [(at(step - 9), at(step - 1)), (at(step), at(step))]
     assert_same(after.frame, history(source).advance(at(step)).frame)
 
 

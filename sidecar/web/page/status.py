@@ -121,10 +121,8 @@ def _query_lines(view: View) -> Iterator[str]:
     snapshot = view.snapshot
     for name in snapshot.queries:
         result, problem = snapshot.results.get(name), snapshot.problem(name, view.now)
-        live = result if snapshot.is_live(name, view.now) else None
-        flags = live.series.gauges.get("anomaly_flag") if live else None
         counts = [
-            0 if flags is None else int((flags == 1).sum()),
+            snapshot.flagged(name, view.now),
             *snapshot.states(name, view.now).values(),
             sum(result.dropped.values()) if result else 0,
         ]
