@@ -198,7 +198,8 @@ def _timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError, RecursionError):
-        near = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
+        places = sorted(zone for zone in available_timezones() if "/" in zone)  # to CEST the nearest would be EST
+        near = difflib.get_close_matches(name, places, n=1)
         hint = f"did you mean {near[0]}?" if near else "write a name like UTC or Europe/Berlin"
         raise ValueError(f"{shortened(name)!r} is not a time zone: {hint}") from None
     return name

@@ -254,6 +254,9 @@ def _refusal(response: requests.Response, body: bytes) -> PrometheusError:
         return RefusedError(
             f"HTTP {status}: a redirect to {target}, which is not followed: set prometheus.url to the API"
         )
+    if status == HTTPStatus.NOT_FOUND:
+        asked = _without_credentials(response.url)
+        text += f" at {asked}: set prometheus.url to what comes before /api/v1 there"
     return RefusedError(text)
 
 

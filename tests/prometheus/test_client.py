@@ -123,6 +123,13 @@ def test_refused(status: int) -> None:
     assert raised.value.requests == 1
 
 
+def test_what_is_not_found_says_where_it_was_looked_for() -> None:
+    with raw_server(http(404, "page not found")) as server:
+        source = client(server.url + "/graph")
+        with pytest.raises(RefusedError, match=f"{server.url}/graph/api/v1/query_range: set prometheus.url to"):
+            ask(source)
+
+
 def test_redirect_is_reported_and_not_followed() -> None:
     with raw_server(GOOD) as elsewhere:
         location = elsewhere.url.replace("//", "//user:secret@") + "/login?token=secret"
