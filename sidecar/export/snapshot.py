@@ -128,7 +128,9 @@ class Snapshot:
             return f"failing: {failure.reason}"
         if name not in self.results:
             return "not evaluated yet"
-        return None if self.is_live(name, now) else "stale: the last result has expired"
+        if not self.is_live(name, now):
+            return "stale: the last result has expired"
+        return None if any(self.results[name].states.values()) else "empty: the expression returns no series"
 
     def states(self, name: str, now: float) -> Mapping[State, int]:
         """Number of series of the query by state; what was `ok` is `stale` once the result has expired."""

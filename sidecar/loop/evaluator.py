@@ -112,6 +112,7 @@ class Evaluator:
         self._suppressed: Bools | None = None
         self._watch = Watch(schedule, policy_of(query))
         self._published: QueryResult | None = None
+        self._grouped = False  # whether it was looked at how
 
     def evaluate(self, at: float) -> None:
         """Evaluates the query as of an instant, unix seconds; a failure is counted, logged and shown, not raised."""
@@ -153,6 +154,7 @@ class Evaluator:
             self._begin_anew()
         self._desk.collect(self._watch, at)
         advance = self._fetch(self._history, end)
+        self._look_at_groups(advance.frame.labels)
         frame = filled(advance.frame, self._missing)
         verdicts = self._watch.verdicts_of(frame)
         # Before the watch moves on: should this fail, its series are still those that `_suppressed` has rows for.
@@ -167,6 +169,15 @@ class Evaluator:
         if self._published is not None and not news and not turn.size:
             return dataclasses.replace(self._published, at=at)
         return self._result(at, advance, verdicts)
+
+    def _look_at_groups(self, labels: tuple[LabelSet, ...]) -> None:
+        """Warns where all series are siblings for want of the labels that tell groups apart: a name may be wrong."""
+        wanted = self._schedule.group_by
+        if self._grouped or wanted is None or not labels:
+            return
+        self._grouped = True
+        if not any(name in wanted for label_set in labels for name, _ in label_set):
+            self._log.warning("no series has a label of group_by: all count as one group", group_by=", ".join(wanted))
 
     def _suppressed_in(self, frame: Frame) -> Bools | None:
         if self._suppression is None:

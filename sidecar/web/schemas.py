@@ -44,9 +44,9 @@ class Query(Shape):
     step: int
     """Seconds between samples."""
     health: str = Field(examples=["ok"])
-    """`ok`, or in words why there are no current results."""
+    """`ok`, or in words why there are no current results, or no series in them."""
     healthy: bool
-    """Whether there are current results and the newest evaluation succeeded."""
+    """Whether there are current results, with series in them, and the newest evaluation succeeded."""
     evaluated: Instant | None
     """Last successful evaluation, null if there was none."""
     sample_time: Instant | None

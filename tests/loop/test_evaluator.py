@@ -458,6 +458,14 @@ def test_nothing_is_published_after_the_end() -> None:
     assert bench.board.snapshot is before
 
 
+@pytest.mark.parametrize(("group_by", "warnings"), [(("namspace",), 1), (("namspace", "instance"), 0)])
+def test_groups_that_no_label_tells_apart_are_warned_of_once(group_by: tuple[str, ...], warnings: int) -> None:
+    with capture_logs() as logs:
+        warm({host("a"): noise(1), host("b"): noise(2)}, scope=Scope.GROUP, group_by=group_by)
+    told = [line for line in logs if line["event"].startswith("no series has a label of group_by")]
+    assert [line["group_by"] for line in told] == ["namspace"] * warnings
+
+
 def test_a_condition_that_fails_says_that_it_is_the_condition() -> None:
     bench = Bench({host("a"): noise(1)}, LocalExecutor(), suppress_when="deploy")
     assert bench.evaluator._suppression is not None

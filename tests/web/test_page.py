@@ -76,6 +76,9 @@ def test_health_of_each_query(sidecar: Sidecar) -> None:
     sidecar.board.fail("cpu", Failure(sidecar.now, "422 Unprocessable Entity"))
     assert row(sidecar, "cpu")[1] == "failing: 422 Unprocessable Entity"
 
+    sidecar.publish("cpu", {})
+    assert row(sidecar, "cpu")[1] == "empty: the expression returns no series"
+
 
 def test_the_most_anomalous_series_of_all_queries_come_first(sidecar: Sidecar) -> None:
     sidecar.publish("cpu", {f"pod-{i}": i / 100 for i in range(60)} | {"unknown": math.nan})
