@@ -5,10 +5,12 @@ Rarities of the features are combined and divided by the bars that the alarm bud
 is the threshold.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from sidecar.detection import combination
-from sidecar.detection.arrays import Floats, Seeds
+from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
 from sidecar.detection.columns import TINY, Panel
 from sidecar.detection.features import Past
 from sidecar.detection.lesson import FIT_CELLS, blocks, learn, learn_some
@@ -78,12 +80,20 @@ def score(models: Models, values: Floats, end: int, settings: Settings, last: in
     """Scores of the `last` columns of `values` (S, T), a model per row; `end` is the last one's time.
 
     Columns need `context_steps` of past in `values`: what lies before counts as missing. Column by column or all at
-    once gives the same.
+    once gives the same. Series that have no model, or no sample in these columns, cost nothing.
     """
-    at_once = max(1, SCORE_CELLS // max(last, 1))
-    blocks = [slice(i, i + at_once) for i in range(0, len(values), at_once)]
-    parts = [score_block(models.take(block), values[block], end, settings, last) for block in blocks]
-    return Scores.concatenate(parts) if parts else Scores.blank(0, last, settings)
+    found = Scores.blank(len(values), last, settings)
+    present = ~np.isnan(values[:, values.shape[1] - last :]).all(axis=1)
+    for rows in together(models.fitted & present, max(1, SCORE_CELLS // max(last, 1))):
+        found.put(rows, score_block(models.take(rows), values[rows], end, settings, last))
+    return found
+
+
+def together(asked: Bools, most: int) -> Iterator[Ints | slice]:
+    """The rows asked for, at most so many at once; as a slice, which copies nothing, where none lie between."""
+    every = np.flatnonzero(asked)
+    for rows in (every[i : i + most] for i in range(0, len(every), most)):
+        yield slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] < len(rows) else rows
 
 
 def score_block(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:

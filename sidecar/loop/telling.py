@@ -48,6 +48,8 @@ class Teller:
     def tell_begun(self, watch: Watch, verdicts: Verdicts, rows: NDArray[np.intp]) -> None:
         """Tells of rows of a watch whose alarms have begun, and why."""
         self._telemetry.alarms.labels(self._query).inc(len(rows))
+        if not len(rows):
+            return
         told = rows[:MOST_LOGGED]
         models, scores = watch.series.models.take(told), verdicts.scores.take(told)
         for row, why in zip(told, accounts(models, scores, watch.settings), strict=True):
