@@ -27,6 +27,7 @@ from sidecar.config.load import load
 from sidecar.config.schema import Config, QueryConfig
 from sidecar.config.vocabulary import Scope
 from sidecar.execution.choice import chosen_executor, workers_of
+from sidecar.export.labels import ExportError
 from sidecar.prometheus.client import PrometheusClient
 from sidecar.prometheus.source import PrometheusError
 
@@ -205,8 +206,11 @@ class LiveBacktest:
     def _past(self, source: PrometheusClient, query: QueryConfig, replayer: Replayer, span: Span) -> Past:
         try:
             past = Past.fetch(source, query, replayer, span)
+            past.refuse_collisions(query, span.begin)
         except PrometheusError as error:
             raise BadInputError(f"{query.name}: {error}") from error
+        except ExportError as error:
+            raise BadInputError(str(error)) from error  # its text begins with the query
         for warning in past.warnings:
             click.echo(f"{query.name}: Prometheus warns about the result: {warning}", err=True)
         return past

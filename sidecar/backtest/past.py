@@ -9,8 +9,9 @@ import numpy as np
 from sidecar.backtest.replay import Replayer, Series
 from sidecar.config.promql import PLACEHOLDER
 from sidecar.config.schema import QueryConfig
+from sidecar.export.labels import Exporter, exported
 from sidecar.loop.suppression import concerned
-from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.history import Advance, History
 from sidecar.prometheus.source import RangeSource
 
@@ -61,6 +62,18 @@ class Past:
         condition = asked(query.suppress_when)
         warnings = tuple(dict.fromkeys(advance.warnings + condition.warnings))
         return cls(advance.frame, condition.frame, advance.dropped, warnings)
+
+    def refuse_collisions(self, query: QueryConfig, begin: int) -> None:
+        """ExportError where a loop could not have exported the series that it saw at some step since `begin`."""
+        known = ~np.isnan(self.frame.values[:, self.frame.times >= begin])
+        rows: dict[LabelSet, list[int]] = {}
+        for row in np.flatnonzero(known.any(axis=1)).tolist():
+            rows.setdefault(exported(self.frame.labels[row], query.name, query.labels), []).append(row)
+        export = Exporter(query.name, query.labels)
+        # Series of which one follows the other may be exported alike, as in the loop; those of one step may not.
+        for alike in rows.values():
+            for column in np.flatnonzero(known[alike].sum(axis=0) > 1)[:1].tolist():
+                export(self.frame.labels, known[:, column])
 
     def series(self) -> Iterator[Series]:
         """The series one by one."""

@@ -9,6 +9,7 @@ from sidecar.backtest.past import Span
 from sidecar.backtest.trace import Alarm, Trace
 from sidecar.config.schema import QueryConfig
 from sidecar.config.vocabulary import RESERVED_LABEL
+from sidecar.export.labels import ExportError, exported
 
 WEEK = 7 * 86_400
 
@@ -83,8 +84,11 @@ class Summary:
         return [finding.incident for finding in self.findings if finding.incident.concerns(labels)]
 
     def labels(self, trace: Trace) -> Mapping[str, str]:
-        """The labels of a series as they are exported."""
-        return {**dict(trace.labels), **self.query.labels, RESERVED_LABEL: self.query.name}
+        """The labels of a series as they are exported, and its own where these have other names."""
+        try:
+            return dict(trace.labels + exported(trace.labels, self.query.name, self.query.labels))
+        except ExportError:  # it was gone before the span, else the backtest would have been refused
+            return {**dict(trace.labels), **self.query.labels, RESERVED_LABEL: self.query.name}
 
     def by_week(self, trace: Trace) -> list[int]:
         """Number of alarms of a series that start in each week of the span."""

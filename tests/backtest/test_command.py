@@ -258,6 +258,16 @@ def test_a_prometheus_that_is_away_is_one_message(tmp_path: Path) -> None:
     assert "127.0.0.1:9" in result.stderr
 
 
+@pytest.mark.real
+def test_labels_that_a_query_cannot_add_are_refused_as_by_a_run(url: str, tmp_path: Path) -> None:
+    config = config_file(tmp_path, url)
+    config.write_text(config.read_text().replace("expr: cpu", "expr: cpu, labels: {zone: us}"))
+    result = run(f"--config.file={config}", f"--from={START}", f"--to={START + DAY}", "--executor=in-process")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert re.match(r'query node_cpu: the series \{.*instance="a".*\} already has the label zone: ', result.stderr)
+
+
 def churned() -> Iterator[Sample]:
     """Twelve pods, one after the other."""
     for hour in range(300):

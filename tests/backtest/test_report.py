@@ -1,3 +1,4 @@
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -42,6 +43,18 @@ def test_alarms_of_incidents_are_not_outside() -> None:
     one = summary(trace("a", 300, 9_000), trace("b", 300), known=known)
     assert (one.found, one.outside) == (1, 2)
     assert [finding.incident for finding in one.findings] == known[:1]
+
+
+def test_an_incident_may_have_the_labels_of_a_series_or_those_that_it_is_exported_with() -> None:
+    one = replace(trace("a", 300), labels=(("host.name", "a"),))
+    known = [Incident(0, 600, {name: "a"}) for name in ("host.name", "host_name", "host")]
+    assert [finding.incident for finding in summary(one, known=known).findings] == known[:2]
+
+
+def test_a_series_that_could_not_be_exported_before_the_span_stops_no_summary() -> None:
+    gone = replace(trace("b"), labels=(("team", "shop"),))
+    one = summary(trace("a", 300), gone, known=[Incident(0, 600, {"anomaly_name": "cpu"})])
+    assert (one.found, one.outside) == (1, 0)
 
 
 def test_only_incidents_with_a_part_in_the_span_count() -> None:
