@@ -134,10 +134,14 @@ class LiveRequest:
         return Span(int(begin), int(end))
 
     def incidents(self, span: Span) -> Sequence[Incident] | None:
-        """The known incidents of a span."""
+        """The known incidents of a span; says how many others there are."""
         if self.labels is None:
             return None
-        return within(read_incidents(self.labels.read_bytes(), str(self.labels)), span)
+        known = read_incidents(self.labels.read_bytes(), str(self.labels))
+        inside = within(known, span)
+        if others := len(known) - len(inside):
+            click.echo(f"{others} of {len(known)} incidents lie outside the span: look at --from and --to", err=True)
+        return inside
 
     @property
     def variants(self) -> Sequence[tuple[str, Path]]:
@@ -199,6 +203,8 @@ class LiveBacktest:
                 past = self._past(source, query, replayer, span)
                 tasks = ((None, partial(trace, replayer, series, span)) for series in past.series())
                 label = f"{query.name} {variant}".rstrip()
+                if not past.present(span.begin).any():
+                    click.echo(f"{label}: no series in this span: look at the expression, --from and --to", err=True)
                 done = shown(results(self.executor, tasks, self.at_once), len(past.frame.labels), label)
                 traces = sorted((found for _, found in done), key=by_labels)
                 yield Summary(variant, query, span, traces, self.incidents, past.dropped)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sidecar.backtest.replay import Replayer, Series
 from sidecar.config.promql import PLACEHOLDER
@@ -63,9 +64,13 @@ class Past:
         warnings = tuple(dict.fromkeys(advance.warnings + condition.warnings))
         return cls(advance.frame, condition.frame, advance.dropped, warnings)
 
+    def present(self, begin: int) -> NDArray[np.bool_]:
+        """(series, steps) Whether a series had a sample, for the steps since `begin`."""
+        return ~np.isnan(self.frame.values[:, self.frame.times >= begin])
+
     def refuse_collisions(self, query: QueryConfig, begin: int) -> None:
         """ExportError where a loop could not have exported the series that it saw at some step since `begin`."""
-        known = ~np.isnan(self.frame.values[:, self.frame.times >= begin])
+        known = self.present(begin)
         rows: dict[LabelSet, list[int]] = {}
         for row in np.flatnonzero(known.any(axis=1)).tolist():
             rows.setdefault(exported(self.frame.labels[row], query.name, query.labels), []).append(row)

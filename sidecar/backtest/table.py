@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ ANSWERS = ("anomaly_score", "anomaly_flag", "detection", "state", "alarm", "expe
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
 """The first second of the year 1, and the last of the year 9999."""
+YEARS = range(1900, 2101)
+"""Eight digits that are a day of them are meant as that day, though they may be seconds of the year 1970."""
 
 
 class BadInputError(Exception):
@@ -92,6 +94,8 @@ def _cells(row: list[str], at: int, of: int) -> tuple[str, str]:
 def seconds(stamp: str) -> float:
     """Unix seconds of a timestamp: a number of seconds, or ISO 8601, which is UTC where it names no offset."""
     text = stamp.strip()
+    if day := _day(text):
+        raise ValueError(f"timestamp {stamp!r} is a date without dashes: write {day}, or {text}.0 for unix seconds")
     if NUMBER.fullmatch(text):
         number = float(text)
         if not EARLIEST <= number <= LATEST:
@@ -102,6 +106,17 @@ def seconds(stamp: str) -> float:
     except ValueError:
         raise ValueError(f"timestamp {stamp!r} is not a time: write 2024-05-01 12:00:00 or unix seconds") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _day(text: str) -> date | None:
+    """The day that eight digits are; None where they are none."""
+    if len(text) != len("20240501") or not text.isdecimal():
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year in YEARS else None
 
 
 def _number(text: str) -> float:

@@ -114,6 +114,10 @@ def test_one_file_is_answered_with_the_settings_of_a_query(tmp_path: Path) -> No
         (["--input={tmp}/in", "--output={tmp}/o", "--executor=cloud"], "'cloud' is no executor: write in-process"),
         (["--input={tmp}/in", "--output={tmp}/o", "--executor=dask://x"], "'dask://x' is no address of a scheduler"),
         (["--config.file={tmp}/a.yaml", "--from=yesterday"], "--from, --to: timestamp 'yesterday' is not a time"),
+        (
+            ["--config.file={tmp}/a.yaml", "--from=20261127"],
+            "--from, --to: timestamp '20261127' is a date without dashes: write 2026-11-27",
+        ),
         (["--config.file={tmp}/a.yaml", "--from=9", "--to=8"], "--from is not before --to"),
         (
             ["--config.file={tmp}/a.yaml", "--from=2100-01-01", "--to=2101-01-01"],
@@ -230,6 +234,8 @@ def test_the_past_of_a_prometheus_is_told_as_tables_and_as_a_report(url: str, tm
     assert ["2024-05-11 09:50", "2024-05-11 12:00", '{instance="a"}', "after 10m"] in [line[:4] for line in lines]
     assert [line[3] for line in lines if line[2:3] == ['{instance="c"}']] == ["missed"]
     assert "1 incidents concern no series" in result.stderr
+    assert "1 of 6 incidents lie outside the span: look at --from and --to" in result.stderr.splitlines()
+    assert "no series in this span" not in result.stderr
     report = (tmp_path / "out/report.html").read_text()
     assert report.count("<svg") >= 4
     assert 'class="band"' in report
@@ -256,6 +262,23 @@ def test_a_prometheus_that_is_away_is_one_message(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert "127.0.0.1:9" in result.stderr
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("expr", "begin"), [("cpu", START - 9 * DAY), ("cpu", START + 15 * DAY), ("gone", START)], ids=str
+)
+def test_a_span_without_series_is_told(url: str, tmp_path: Path, expr: str, begin: int) -> None:
+    config = config_file(tmp_path, url)
+    config.write_text(config.read_text().replace("expr: cpu", f"expr: {expr}"))
+    span = (f"--config.file={config}", f"--from={begin}", f"--to={begin + DAY}", "--query=node_cpu")
+    result = run(*span, f"--compare={config}", "--executor=in-process")
+    assert result.exit_code == 0, result.output
+    told = "no series in this span: look at the expression, --from and --to"
+    assert [line for line in result.stderr.splitlines() if told in line] == [
+        f"node_cpu A: {told}",
+        f"node_cpu B: {told}",
+    ]
 
 
 @pytest.mark.real

@@ -30,6 +30,7 @@ def test_columns_beside_start_and_end_are_labels_and_empty_ones_match_all() -> N
         (b"start,end\n1,2\n1\n", "i.csv:3: has not as many fields as the first line"),
         (b"start,end\n1,2,3\n", "i.csv:2: has not as many fields as the first line"),
         (b"start,end\n1,later\n", "i.csv:2: timestamp 'later' is not a time"),
+        (b"start,end\n1,20261127\n", "i.csv:2: timestamp '20261127' is a date without dashes: write 2026-11-27"),
         (b"start,end\n2,1\n", "i.csv:2: ends before it starts"),
         (b"start,end\n2,\xff\n", "i.csv:2: is not UTF-8"),
     ],

@@ -48,6 +48,19 @@ def test_times_are_iso_or_unix_and_utc_where_nothing_else_is_said(stamp: str, ex
     assert seconds(stamp) == expected.timestamp()
 
 
+@pytest.mark.parametrize("stamp", ["19000101", "20261127", " 20240229 ", "21001231"])
+def test_eight_digits_that_are_a_date_are_not_taken_for_a_second_of_1970(stamp: str) -> None:
+    day = f"{stamp.strip()[:4]}-{stamp.strip()[4:6]}-{stamp.strip()[6:]}"
+    with pytest.raises(ValueError, match=f"^timestamp '{stamp}' is a date without dashes: write {day}, or "):
+        seconds(stamp)
+    assert seconds(f"{stamp.strip()}.0") == float(stamp)
+
+
+@pytest.mark.parametrize("stamp", ["18991231", "20230229", "20261301", "21010101", "2026112", "202611270", "-20261127"])
+def test_other_digits_are_seconds(stamp: str) -> None:
+    assert seconds(stamp) == float(stamp)
+
+
 @pytest.mark.parametrize("text", ["", " ", "nan", "NaN", "inf", "-Inf"])
 def test_what_is_not_finite_is_no_sample(text: str) -> None:
     assert math.isnan(read(f"timestamp,value\n60,{text}\n".encode(), "a.csv").values[0])
@@ -62,6 +75,7 @@ def test_what_is_not_finite_is_no_sample(text: str) -> None:
         (b"timestamp,value\n60,1\nsoon,2\n", "a.csv:3: timestamp 'soon' is not a time"),
         (b"timestamp,value\n,1\n", "a.csv:2: timestamp '' is not a time"),
         (b"timestamp,value\n1714521600000,1\n", "a.csv:2: timestamp '1714521600000' is out of range: write unix"),
+        (b"timestamp,value\n20220101,1\n20220102,2\n", "a.csv:2: timestamp '20220101' is a date without dashes: write"),
         (b"timestamp,value\n60,one\n", "a.csv:2: value 'one' is not a number: write a number, or leave it empty"),
         (b"timestamp,value\n60\n", "a.csv:2: has 1 fields, timestamp and value are fields 1 and 2"),
         (b"timestamp,value\n60,\xff\n", "a.csv:2: is not UTF-8"),
