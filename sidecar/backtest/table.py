@@ -58,7 +58,8 @@ def read(content: bytes, name: str) -> Table:
         for row in reader:
             if row:
                 stamp, value = _cells(row, at, of)
-                times.append(seconds(stamp))
+                # Later rows of a series that counts from 0 may well come by such numbers as look like a date.
+                times.append(unix_seconds(stamp) if times else seconds(stamp))
                 values.append(_number(value))
                 stamps.append(stamp)
                 texts.append(value)
@@ -92,10 +93,16 @@ def _cells(row: list[str], at: int, of: int) -> tuple[str, str]:
 
 
 def seconds(stamp: str) -> float:
+    """As `unix_seconds`; ValueError also where eight digits are more likely a date than seconds."""
+    if day := _day(stamp.strip()):
+        told = f"write {day}, or {stamp.strip()}.0 for unix seconds"
+        raise ValueError(f"timestamp {stamp!r} is a date without dashes: {told}")
+    return unix_seconds(stamp)
+
+
+def unix_seconds(stamp: str) -> float:
     """Unix seconds of a timestamp: a number of seconds, or ISO 8601, which is UTC where it names no offset."""
     text = stamp.strip()
-    if day := _day(text):
-        raise ValueError(f"timestamp {stamp!r} is a date without dashes: write {day}, or {text}.0 for unix seconds")
     if NUMBER.fullmatch(text):
         number = float(text)
         if not EARLIEST <= number <= LATEST:

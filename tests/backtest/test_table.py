@@ -66,6 +66,10 @@ def test_what_is_not_finite_is_no_sample(text: str) -> None:
     assert math.isnan(read(f"timestamp,value\n60,{text}\n".encode(), "a.csv").values[0])
 
 
+def test_a_series_that_counts_from_0_may_come_by_a_number_that_looks_like_a_date() -> None:
+    assert read(b"timestamp,value\n20000060,1\n20000120,2\n", "a.csv").times.tolist() == [20_000_060, 20_000_120]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
