@@ -47,7 +47,7 @@ def case() -> Case:
     settings = Settings(STEP, fit_window=7 * DAY, min_history=4 * HOUR)
     values = np.array([daily(15 * DAY // STEP)])
     start = AT - (values.shape[1] - 1) * STEP
-    models = fit(values[:, : 7 * DAY // STEP], AT - 6 * HOUR, np.zeros(1, np.uint64), settings)
+    models = fit(values[:, : 7 * DAY // STEP], AT - 6 * HOUR, settings)
     return Case(Frame(((),), start, STEP, values), models, AT - 6 * HOUR, Schedule(settings, 6 * HOUR), Policy())
 
 

@@ -20,11 +20,11 @@ HOURS = (2, 7, 12, 17, 22)
 def set_hour(hour: int) -> None:
     """Has this process fit at that hour of each day."""
 
-    def seed_of(labels: LabelSet) -> int:
+    def hash_of(labels: LabelSet) -> int:
         del labels
         return hour
 
-    watched.seed_of = seed_of
+    watched.hash_of = hash_of
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ def alarms(plan: Plan, noise: Noise, seed: int) -> float:
     rng, settings, policy = np.random.default_rng(seed), schedule_of(plan.query, "UTC").settings, policy_of(plan.query)
     learnt, judged = plan.window // plan.step, plan.judged // plan.step
     values = np.stack([noise(rng, learnt + judged, plan.step) for _ in range(plan.series)])
-    models = fit(values[:, :learnt], START, np.zeros(plan.series, np.uint64), settings)
+    models = fit(values[:, :learnt], START, settings)
     times = START + plan.step * np.arange(1, judged + 1)
     scores = score(models, values, int(times[-1]), settings, judged)
     _, outcome = advance(Alarms.idle(plan.series, policy), scores, values[:, learnt:], times, policy)

@@ -193,9 +193,9 @@ class Tape:
         step = self.schedule.settings.step
         times = self.begin + step * np.arange(steps, dtype=np.int64)
         first = self._first_samples(times)
-        seeds = np.full(steps, group_of(self.labels[0], self.schedule), np.uint64)
-        newest = self.schedule.newest(times, first, seeds)
-        in_effect = self.schedule.in_effect(times, first, seeds)
+        groups = np.full(steps, group_of(self.labels[0], self.schedule), np.uint64)
+        newest = self.schedule.newest(times, first, groups)
+        in_effect = self.schedule.in_effect(times, first, groups)
         changes = (np.diff(newest) != 0) | (np.diff(in_effect) != 0)
         instants = np.unique(newest[newest != NEVER])
         effects = (instants + self.schedule.lead - self.begin) // step

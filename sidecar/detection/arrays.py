@@ -9,7 +9,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]
 Ints: TypeAlias = NDArray[np.intp]
 Bools: TypeAlias = NDArray[np.bool_]
-Seeds: TypeAlias = NDArray[np.uint64]
+Hashes: TypeAlias = NDArray[np.uint64]
 Times: TypeAlias = NDArray[np.int64]
 Objects: TypeAlias = NDArray[Any]
 """References, one per row."""

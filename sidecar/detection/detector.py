@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sidecar.detection import combination
-from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
+from sidecar.detection.arrays import Bools, Floats, Ints
 from sidecar.detection.columns import TINY, Panel
 from sidecar.detection.features import Past
 from sidecar.detection.lesson import FIT_CELLS, blocks, learn, learn_some
@@ -23,14 +23,11 @@ SCORE_CELLS = 1 << 10
 """Columns, of all series together, that are scored at once: so they fit the cache."""
 
 
-def fit(values: Floats, end: int, seeds: Seeds, settings: Settings, siblings: Siblings | None = None) -> Models:
+def fit(values: Floats, end: int, settings: Settings, siblings: Siblings | None = None) -> Models:
     """Models of the series `values` (S, W), whose last column lies at `end` (unix seconds).
 
-    `seeds` (S,) are there for detectors that draw lots; this one does not. Without `siblings` the other series make no
-    difference to any.
+    Without `siblings` the other series make no difference to any.
     """
-    if len(seeds) != len(values):
-        raise ValueError(f"{len(seeds)} seeds for {len(values)} series")
     if not len(values):
         return Models.empty(0, settings)
     too_odd = combination.too_odd(settings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sidecar.detection.arrays import Bools, Floats, Seeds
+from sidecar.detection.arrays import Bools, Floats, Hashes
 from sidecar.detection.detector import fit
 from sidecar.detection.models import Models
 from sidecar.detection.schedule import Schedule
@@ -28,7 +28,6 @@ class FitJob:
         labels: the series.
         instant: time of the last column, unix seconds.
         values: shape (rows, steps), the fit window of the series and, behind them, of siblings that only teach.
-        seeds: shape (rows,).
         settings: the query's.
         siblings: which rows belong together; None where each stands for itself.
     """
@@ -36,13 +35,12 @@ class FitJob:
     labels: tuple[LabelSet, ...]
     instant: int
     values: Floats
-    seeds: Seeds
     settings: Settings
     siblings: Siblings | None = None
 
     def run(self) -> Models:
         """Fits the models, a row per series."""
-        models = fit(self.values, self.instant, self.seeds, self.settings, self.siblings)
+        models = fit(self.values, self.instant, self.settings, self.siblings)
         return models.take(slice(len(self.labels)))
 
 
@@ -52,16 +50,16 @@ def run(jobs: Sequence[FitJob]) -> list[Models]:
 
 
 def jobs_of(
-    frame: Frame, instant: int, due: Bools, schedule: Schedule, *, groups: Seeds, seeds: Seeds
+    frame: Frame, instant: int, due: Bools, schedule: Schedule, *, groups: Hashes, hashes: Hashes
 ) -> Iterator[FitJob]:
     """The fits of the rows of a frame that are `due` at an instant; siblings follow each other.
 
-    `groups` and `seeds` have a number for each row.
+    `hashes` (rows,) are those of the labels, `groups` those of the labels that siblings have in common.
     """
     settings, alone = schedule.settings, schedule.group_by is None
     stop = max((instant - frame.start) // frame.step + 1, 0)
     values = frame.values[:, max(stop - settings.fit_steps, 0) : stop]
-    teaches = due if alone else teachers(groups, seeds, values, settings.min_steps)
+    teaches = due if alone else teachers(groups, hashes, values, settings.min_steps)
     rows = np.flatnonzero(due)
     rows = rows[np.argsort(groups[rows], kind="stable")]
     for fitted in (rows[i : i + JOB_SERIES] for i in range(0, len(rows), JOB_SERIES)):
@@ -69,4 +67,4 @@ def jobs_of(
         whole = np.concatenate([fitted, others])
         siblings = None if alone else Siblings.of(groups[whole], teaches[whole])
         labels = tuple(frame.labels[row] for row in fitted)
-        yield FitJob(labels, instant, values[whole], seeds[whole], settings, siblings)
+        yield FitJob(labels, instant, values[whole], settings, siblings)

@@ -114,7 +114,7 @@ def _by_loop(given: Timed, training: int, first: int, threshold: float) -> Predi
     """
     values, settings = given.values, given.settings
     fitted_at = given.end - (len(values) - training) * settings.step
-    models = fit(values[None, :training], fitted_at, np.zeros(1, np.uint64), settings)
+    models = fit(values[None, :training], fitted_at, settings)
     if not models.fitted[0]:
         return None
     said = np.full((4, len(values)), np.nan)

@@ -88,18 +88,18 @@ class Schedule:
         """Steps from the fit instant of a model until the next one takes effect."""
         return -(-(self.fit_every + self.lead) // self.settings.step)
 
-    def newest(self, at: int | Times, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def newest(self, at: int | Times, first: NDArray[np.int64], groups: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The last fit instant of each series at a time, a multiple of the step.
 
         Args:
             at: unix seconds, one time for all series, or shape (series,).
             first: shape (series,), time of the first sample within the lookback; NEVER where it is older.
-            seeds: shape (series,), decides the turn of a series; siblings have the same.
+            groups: shape (series,), the hash of each series' group, which decides its turn: so siblings have the same.
 
         Returns:
             int64 of shape (series,), unix seconds; NEVER where the series is too young.
         """
-        offset = turns_of(seeds) * self.fit_every // (SLOTS * TURNS)
+        offset = turns_of(groups) * self.fit_every // (SLOTS * TURNS)
         regular = (at - offset) // self.fit_every * self.fit_every + offset
         regular = -(-regular // self.settings.step) * self.settings.step
         # A series from before the lookback is old enough at any instant of which a model can be in effect.
@@ -108,9 +108,9 @@ class Schedule:
         newest: NDArray[np.int64] = np.maximum(regular, self._newest_doubling(at, first))
         return newest
 
-    def in_effect(self, at: int | Times, first: NDArray[np.int64], seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def in_effect(self, at: int | Times, first: NDArray[np.int64], groups: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The fit instant of the model that scores the step at a time, as `newest`."""
-        return self.newest(at - self.lead, first, seeds)
+        return self.newest(at - self.lead, first, groups)
 
     def _newest_doubling(self, at: int | Times, first: NDArray[np.int64]) -> NDArray[np.int64]:
         newest = np.full(len(first), NEVER)
@@ -124,9 +124,9 @@ class Schedule:
         return newest
 
 
-def turns_of(seeds: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """The turn of each series among all of `fit_every`, by its seed: first the slot, then the turn within."""
-    slot, turn = seeds % np.uint64(SLOTS), seeds // np.uint64(SLOTS) % np.uint64(TURNS)
+def turns_of(groups: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The turn of each series among all of `fit_every`, by its group's hash: first the slot, then the turn within."""
+    slot, turn = groups % np.uint64(SLOTS), groups // np.uint64(SLOTS) % np.uint64(TURNS)
     return (slot * np.uint64(TURNS) + turn).astype(np.int64)
 
 

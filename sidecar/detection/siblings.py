@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sidecar.detection.arrays import Bools, Floats, Ints, Seeds
+from sidecar.detection.arrays import Bools, Floats, Hashes, Ints
 from sidecar.detection.columns import TINY
 from sidecar.detection.combination import too_odd
 from sidecar.detection.features import DISTANCES, names
@@ -51,7 +51,7 @@ class Siblings:
     teaches: Bools
 
     @classmethod
-    def of(cls, groups: Seeds | Ints, teaches: Bools) -> "Siblings":
+    def of(cls, groups: Hashes | Ints, teaches: Bools) -> "Siblings":
         """Of series whose group is known by any number."""
         return cls(np.unique(groups, return_inverse=True)[1], teaches)
 
@@ -67,13 +67,13 @@ class Siblings:
         return np.clip(wanted, TAUGHT, TAUGHT_MOST).astype(np.intp)[self.group]
 
 
-def teachers(groups: Seeds, seeds: Seeds, values: Floats, least: int) -> Bools:
-    """Which of the series `values` (S, W) teach: of each group those with the longest past, then the lowest seed.
+def teachers(groups: Hashes, hashes: Hashes, values: Floats, least: int) -> Bools:
+    """Which of the series `values` (S, W) teach: of each group those with the longest past, then the lowest hash.
 
     Half of the `least` samples that a series is to have will do, as for its own model.
     """
     samples = np.count_nonzero(~np.isnan(values), axis=1)
-    order = np.lexsort((seeds, -samples, groups))
+    order = np.lexsort((hashes, -samples, groups))
     _, begin, size = np.unique(groups[order], return_index=True, return_counts=True)
     rank = np.empty(len(order), dtype=np.intp)
     rank[order] = np.arange(len(order)) - np.repeat(begin, size)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sidecar.detection.adoption import stays
 from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
-from sidecar.detection.arrays import Bools, Seeds
+from sidecar.detection.arrays import Bools, Hashes
 from sidecar.detection.band import band
 from sidecar.detection.detector import score
 from sidecar.detection.fits import FitJob, jobs_of
@@ -91,7 +91,7 @@ def in_blocks(rows: NDArray[np.intp], steps: int) -> list[NDArray[np.intp]]:
     return np.array_split(rows, max(-(-len(rows) * steps // BLOCK_STEPS), -(-len(rows) // MOST_COPIED)))
 
 
-def foremost(due: Bools, groups: Seeds, most: int | None) -> Bools:
+def foremost(due: Bools, groups: Hashes, most: int | None) -> Bools:
     """Those of the `due` that come first by their group, at most so many if that is said."""
     rows = np.flatnonzero(due)
     first = np.zeros_like(due)
@@ -142,7 +142,7 @@ class Watch:
         due = foremost(waiting & late.any(), self.series.groups, most)
         self.series.asked[due] = wanted[due]
         instants = np.unique(wanted[due]).tolist()
-        siblings = {"groups": self.series.groups, "seeds": self.series.seeds}
+        siblings = {"groups": self.series.groups, "hashes": self.series.hashes}
         parts = [jobs_of(frame, at, due & (wanted == at), self.schedule, **siblings) for at in instants]
         return [job for part in parts for job in part]
 

@@ -13,16 +13,16 @@ from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.prometheus.frame import LabelSet
 
 
-def seed_of(labels: LabelSet) -> int:
-    """The seed of a series: a function of its labels, so that every replica and every restart takes the same."""
+def hash_of(labels: LabelSet) -> int:
+    """The hash of a label set: the same on every replica and after every restart, as Python's own is not."""
     return int.from_bytes(blake2b(repr(labels).encode(), digest_size=8).digest(), "big")
 
 
 def group_of(labels: LabelSet, schedule: Schedule) -> int:
-    """The group of a series: that of all that have the same values of the labels to group by; or its own."""
+    """The hash of a series' group: of the labels to group by, which siblings have in common; or of all its labels."""
     if schedule.group_by is None:
-        return seed_of(labels)
-    return seed_of(tuple((name, value) for name, value in labels if name in schedule.group_by and value))
+        return hash_of(labels)
+    return hash_of(tuple((name, value) for name, value in labels if name in schedule.group_by and value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Watched(Rows):
     """What is kept of each series, a row each.
 
     Attributes:
-        seeds: uint64.
+        hashes: uint64, of the labels.
         groups: uint64, the same for siblings; decides when a series is fitted.
         asked: int64, the last fit instant that was asked for.
         instant: int64, the fit instant of the model in use.
@@ -44,7 +44,7 @@ class Watched(Rows):
         bounded: int64, the step at which the band was found, unix seconds.
     """
 
-    seeds: NDArray[np.uint64]
+    hashes: NDArray[np.uint64]
     groups: NDArray[np.uint64]
     asked: NDArray[np.int64]
     instant: NDArray[np.int64]
@@ -61,10 +61,10 @@ class Watched(Rows):
     def new(cls, labels: tuple[LabelSet, ...], schedule: Schedule, policy: Policy) -> "Watched":
         """Series that have nothing yet."""
         n = len(labels)
-        seeds = np.fromiter((seed_of(label_set) for label_set in labels), np.uint64, n)
+        hashes = np.fromiter((hash_of(label_set) for label_set in labels), np.uint64, n)
         groups = np.fromiter((group_of(label_set, schedule) for label_set in labels), np.uint64, n)
         asked, instant, adopted, bounded = np.full((4, n), NEVER)
         failed, flagged = np.zeros((2, n), bool)
         lower, upper = np.full((2, n), np.nan)
         models, alarms = Models.empty(n, schedule.settings), Alarms.idle(n, policy)
-        return cls(seeds, groups, asked, instant, models, failed, alarms, flagged, adopted, lower, upper, bounded)
+        return cls(hashes, groups, asked, instant, models, failed, alarms, flagged, adopted, lower, upper, bounded)

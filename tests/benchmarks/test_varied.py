@@ -24,7 +24,7 @@ UNLABELLED = 7
 @pytest.fixture
 def unvaried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts back what the test varies in this process."""
-    monkeypatch.setattr(watched, "seed_of", watched.seed_of)
+    monkeypatch.setattr(watched, "hash_of", watched.hash_of)
     for name in ("GROUPS", "KNOTS"):
         monkeypatch.setattr(tables, name, getattr(tables, name))
 
@@ -35,8 +35,8 @@ def test_fits_are_at_the_hour(hour: int) -> None:
     schedule = Schedule(Settings(step=300), fit_every=DAY)
     if hour != UNLABELLED:
         set_hour(hour)
-    seeds = np.array([watched.group_of((), schedule)], np.uint64)
-    assert schedule.newest(10**9, np.array([NEVER]), seeds) % DAY == hour * HOUR
+    groups = np.array([watched.group_of((), schedule)], np.uint64)
+    assert schedule.newest(10**9, np.array([NEVER]), groups) % DAY == hour * HOUR
 
 
 def test_each_variation_has_its_row_and_touches_nothing_else(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def account(odd: Floats | None) -> Account:
     steps = np.arange(10 * DAILY_STEPS)
     values = 0.4 + 0.1 * np.sin(2 * np.pi * steps / DAILY_STEPS)
     values += 0.01 * np.random.default_rng(1).standard_normal(len(steps))
-    models = fit(values[None, :-DAILY_STEPS], END - DAY, np.zeros(1, np.uint64), SETTINGS)
+    models = fit(values[None, :-DAILY_STEPS], END - DAY, SETTINGS)
     if odd is not None:
         values[len(values) - len(odd) :] = odd
     [told] = accounts(models, score(models, values[None], END, SETTINGS, 1), SETTINGS)
@@ -57,7 +57,7 @@ def test_what_carries_most_comes_first() -> None:
 
 def test_what_is_not_scored_has_no_account() -> None:
     values = np.full((1, 100), np.nan)
-    models = fit(values, END, np.zeros(1, np.uint64), SETTINGS)
+    models = fit(values, END, SETTINGS)
 
     assert accounts(models, score(models, values, END, SETTINGS, 1), SETTINGS) == [None]
 

@@ -14,7 +14,7 @@ REGULAR = [DAILY, STEADY, COUNTS, HOLED, SPIKY]
 
 
 def fitted(values: Floats, settings: Settings, last: int = 1) -> tuple[Models, Floats]:
-    models = fit(values, END, np.zeros(len(values), dtype=np.uint64), settings)
+    models = fit(values, END, settings)
     return models, score(models, values, END, settings, last).expected
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sidecar.detection import tables
-from sidecar.detection.arrays import Floats, Seeds
+from sidecar.detection.arrays import Floats
 from sidecar.detection.detector import fit, score
 from sidecar.detection.models import Models, Scores
 from sidecar.detection.settings import DAY, Settings, context_steps
@@ -14,14 +14,8 @@ LAST = 300
 DAILY, STEADY, COUNTS, CONSTANT, ABSENT, HOLED, YOUNG, SPIKY = range(8)
 
 
-def seeds(rows: int) -> Seeds:
-    return np.arange(rows, dtype=np.uint64)
-
-
 def answers(values: Floats, settings: Settings, last: int = LAST) -> Scores:
-    return score(
-        fit(values[:, :-LAST], END - LAST * settings.step, seeds(len(values)), settings), values, END, settings, last
-    )
+    return score(fit(values[:, :-LAST], END - LAST * settings.step, settings), values, END, settings, last)
 
 
 def test_asked_twice_says_the_same(values: Floats, settings: Settings) -> None:
@@ -44,7 +38,7 @@ def test_does_not_depend_on_the_other_series(values: Floats, settings: Settings)
 
 
 def test_scores_column_by_column_as_all_at_once(values: Floats, settings: Settings) -> None:
-    models = fit(values, END, seeds(len(values)), settings)
+    models = fit(values, END, settings)
     together = score(models, values, END, settings, 20).score
     context = context_steps(settings)
     for ago in range(20):
@@ -55,7 +49,7 @@ def test_scores_column_by_column_as_all_at_once(values: Floats, settings: Settin
 
 
 def test_reads_no_more_than_its_context(values: Floats, settings: Settings) -> None:
-    models = fit(values, END, seeds(len(values)), settings)
+    models = fit(values, END, settings)
     forgotten = values.copy()
     forgotten[:, : values.shape[1] - context_steps(settings) - 1] = np.nan
     np.testing.assert_array_equal(
@@ -86,7 +80,7 @@ def test_an_eightyfold_deviation_scores_above_an_eightfold_one(values: Floats, s
 
 
 def test_ordinary_columns_have_their_middle_at_one_half(values: Floats, settings: Settings) -> None:
-    ordinary = score(fit(values, END, seeds(len(values)), settings), values, END, settings, LAST).score
+    ordinary = score(fit(values, END, settings), values, END, settings, LAST).score
     np.testing.assert_allclose(np.median(ordinary[[DAILY, STEADY]], axis=1), 0.5, atol=0.05)
 
 
@@ -104,15 +98,10 @@ def test_expects_what_is_usual(values: Floats, settings: Settings) -> None:
 
 
 def test_no_series_are_no_trouble(settings: Settings) -> None:
-    models = fit(np.zeros((0, 50)), END, seeds(0), settings)
+    models = fit(np.zeros((0, 50)), END, settings)
     assert len(models) == 0
     assert score(models, np.zeros((0, 50)), END, settings, 3).score.shape == (0, 3)
     assert not Models.empty(2, Settings(300)).fitted.any()
-
-
-def test_seeds_must_match_the_series(values: Floats, settings: Settings) -> None:
-    with pytest.raises(ValueError, match="1 seeds for 8 series"):
-        fit(values, END, seeds(1), settings)
 
 
 def test_a_larger_budget_means_more_alarms(values: Floats, settings: Settings) -> None:
@@ -135,7 +124,7 @@ def test_what_is_too_odd_is_not_learnt_from(
 def test_too_much_of_it_is_the_new_normal(values: Floats, settings: Settings) -> None:
     much = values.copy()
     much[STEADY, -400:] += 5
-    after = score(fit(much, END, seeds(len(values)), settings), much, END, settings, LAST)
+    after = score(fit(much, END, settings), much, END, settings, LAST)
     assert np.median(after.score[STEADY]) < 0.9
 
 
@@ -144,7 +133,7 @@ def test_steps_longer_than_half_a_day_are_compared_with_no_other_day(step: int) 
     coarse = Settings(step=step, fit_window=300 * step, min_history=30 * step)
     series = np.random.default_rng(2).normal(10, 1, (2, 320))
     series[1, -1] = 60
-    models = fit(series[:, :-1], END - step, seeds(2), coarse)
+    models = fit(series[:, :-1], END - step, coarse)
     ordinary, odd = score(models, series, END, coarse, 1).score[:, 0]
     assert ordinary < 1 < odd
 
@@ -153,7 +142,7 @@ def test_short_steps_are_averaged(settings: Settings) -> None:
     fine = Settings(step=60, fit_window=3 * 86_400)
     rng = np.random.default_rng(2)
     series = rng.normal(10, 1, (2, 3 * 1440))
-    found = score(fit(series, END, seeds(2), fine), series, END, fine, 100)
+    found = score(fit(series, END, fine), series, END, fine, 100)
     assert np.isfinite(found.score).all()
     assert settings.bucket == 1
     assert fine.bucket == 5
@@ -173,7 +162,7 @@ def test_a_nightly_job_is_no_news(days: int) -> None:
     calm = 0.2 + 0.02 * rng.standard_normal(len(steps))
     nightly = steps % settings.day_steps == 2 * 12
     values = calm + 0.6 * np.stack([nightly, nightly & (steps > days * settings.day_steps)])
-    models = fit(values[:, : -settings.day_steps], END - DAY, seeds(2), settings)
+    models = fit(values[:, : -settings.day_steps], END - DAY, settings)
     known, unknown = score(models, values, END, settings, settings.day_steps).score.max(axis=1)
     assert known < 1 < unknown
 
@@ -184,7 +173,7 @@ def test_a_past_full_of_alarms_raises_the_bars() -> None:
     once, often = calm.copy(), calm.copy()
     once[-1_000] += 1.0
     often[rng.choice(settings.fit_steps, 12, replace=False)] += 1.0
-    habit = fit(np.stack([calm, once, often]), END, seeds(3), settings).habit
+    habit = fit(np.stack([calm, once, often]), END, settings).habit
     assert habit[:2].tolist() == [0, 0]
     assert 0.1 < habit[2] <= 0.25
 
@@ -194,6 +183,6 @@ def test_what_comes_every_few_days_whenever_it_likes_is_no_news() -> None:
     values = 0.97 + 0.005 * rng.standard_normal((2, settings.fit_steps + settings.days_back * settings.day_steps))
     for at in np.cumsum(rng.integers(300, 900, 100)):
         values[0, at : at + 5] -= 0.12
-    models = fit(values, END, seeds(2), settings)
+    models = fit(values, END, settings)
     assert models.recurrence[0] > 1.1
     assert models.recurrence[1] == 1

@@ -13,7 +13,7 @@ DAILY, STEADY, ABSENT = 0, 1, 4
 def test_says_which_feature_carries_a_score_and_how_rare_it_is(values: Floats, settings: Settings) -> None:
     odd = values.copy()
     odd[STEADY, -1] += 5
-    models = fit(values[:, :-1], END - settings.step, np.zeros(len(values), dtype=np.uint64), settings)
+    models = fit(values[:, :-1], END - settings.step, settings)
     scores = score(models, odd, END, settings, 1)
     found = explain(models, scores, settings)
     assert (found.without[STEADY] <= scores.score[STEADY, 0]).all()
@@ -25,7 +25,7 @@ def test_says_which_feature_carries_a_score_and_how_rare_it_is(values: Floats, s
 
 
 def test_an_ordinary_column_owes_its_score_to_nothing(values: Floats, settings: Settings) -> None:
-    models = fit(values, END, np.zeros(len(values), dtype=np.uint64), settings)
+    models = fit(values, END, settings)
     scores = score(models, values, END, settings, 1)
     found = explain(models, scores, settings)
     assert (found.without[DAILY] <= scores.score[DAILY, 0] + 1e-12).all()

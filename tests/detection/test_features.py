@@ -29,7 +29,7 @@ def series(settings: Settings) -> Floats:
 
 
 def usual(values: Floats, settings: Settings) -> Usual:
-    models = fit(values[:, :-1], CHANGE - settings.step, np.zeros(len(values), np.uint64), settings)
+    models = fit(values[:, :-1], CHANGE - settings.step, settings)
     return models.basis
 
 

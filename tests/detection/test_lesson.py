@@ -31,6 +31,6 @@ def test_a_minute_of_each_hour_is_no_news_whichever_it_is(minute: int) -> None:
     values = 0.2 + 0.01 * np.random.default_rng(3).standard_normal((1, rows))
     values[:, minute :: HOUR // MINUTE] += 0.3
     learnt = values[:, : settings.fit_steps]
-    models = fit(learnt, END, np.zeros(1, np.uint64), settings)
+    models = fit(learnt, END, settings)
     found = score(models, values, END + DAY, settings, DAY // MINUTE)
     assert np.count_nonzero(found.score >= 1) == 0

@@ -33,8 +33,7 @@ def watched(values: Floats, training: int) -> tuple[Floats, Watch]:
         return Frame((LABELS,), start, STEP, values[None, :steps])
 
     watch.follow(frame(training))
-    seeds = watch.series.seeds
-    job = FitJob((LABELS,), frame(training).end, values[None, :training], seeds, watch.settings)
+    job = FitJob((LABELS,), frame(training).end, values[None, :training], watch.settings)
     watch.install(job, job.run())
     first = len(values) - training
     lead = watch.schedule.lead // STEP

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sidecar.detection.alarm import Policy
-from sidecar.detection.arrays import Floats, Seeds
+from sidecar.detection.arrays import Floats, Hashes
 from sidecar.detection.detector import fit, score
 from sidecar.detection.features import names
 from sidecar.detection.models import Models
@@ -31,7 +31,7 @@ def pods(count: int, seed: int = 3, width: int = WIDTH) -> Floats:
     return np.asarray(level * (shape + 0.03 * rng.standard_normal((count, width))))
 
 
-def seeds(rows: int) -> Seeds:
+def hashes(rows: int) -> Hashes:
     return np.arange(rows, dtype=np.uint64)
 
 
@@ -44,7 +44,7 @@ def scores(models: Models, values: Floats) -> Floats:
 
 
 def test_siblings_have_one_set_of_curves_also_after_a_journey() -> None:
-    models = fit(pods(6), END, seeds(6), SETTINGS, Siblings(np.array([0, 0, 0, 0, 1, 1]), np.ones(6, np.bool_)))
+    models = fit(pods(6), END, SETTINGS, Siblings(np.array([0, 0, 0, 0, 1, 1]), np.ones(6, np.bool_)))
     for held in (models, pickle.loads(pickle.dumps(models))):  # noqa: S301 our own
         assert [curves is held.tables.curves[0] for curves in held.tables.curves] == [True] * 4 + [False] * 2
     each = sum(part.nbytes for part in models.arrays()) / len(models)
@@ -55,7 +55,7 @@ def test_what_is_said_of_siblings_is_about_what_each_says_alone() -> None:
     values = pods(8)
     odd = values.copy()
     odd[:, -1] *= 2
-    alone, together = fit(values, END, seeds(8), SETTINGS), fit(values, END, seeds(8), SETTINGS, one_group(8))
+    alone, together = fit(values, END, SETTINGS), fit(values, END, SETTINGS, one_group(8))
     assert together.fitted.all()
     np.testing.assert_allclose(np.median(scores(together, values), axis=1), 0.5, atol=0.08)
     assert np.abs(scores(together, values) - scores(alone, values)).mean() < 0.06
@@ -64,8 +64,8 @@ def test_what_is_said_of_siblings_is_about_what_each_says_alone() -> None:
 
 
 def test_a_group_of_one_says_about_what_a_series_says(values: Floats, settings: Settings) -> None:
-    alone = fit(values, END, seeds(8), settings)
-    each = fit(values, END, seeds(8), settings, Siblings(np.arange(8), np.ones(8, np.bool_)))
+    alone = fit(values, END, settings)
+    each = fit(values, END, settings, Siblings(np.arange(8), np.ones(8, np.bool_)))
     np.testing.assert_array_equal(each.fitted, alone.fitted)
     one, other = (score(models, values, END, settings, LAST).score for models in (alone, each))
     known = ~np.isnan(one)
@@ -76,11 +76,11 @@ def test_neither_order_nor_other_groups_nor_who_is_fitted_beside_make_a_differen
     values = np.concatenate([pods(5), pods(4, seed=9) ** 2])
     values[7, :-40] = np.nan
     group, teaches = np.repeat([0, 1], [5, 4]), np.array([True, True, True, False, False, True, True, True, False])
-    whole = scores(fit(values, END, seeds(9), SETTINGS, Siblings(group, teaches)), values)
-    back = fit(values[::-1], END, seeds(9), SETTINGS, Siblings(group[::-1], teaches[::-1]))
+    whole = scores(fit(values, END, SETTINGS, Siblings(group, teaches)), values)
+    back = fit(values[::-1], END, SETTINGS, Siblings(group[::-1], teaches[::-1]))
     np.testing.assert_array_equal(scores(back, values[::-1])[::-1], whole)
     few = np.array([0, 1, 2, 4])
-    part = fit(values[few], END, seeds(4), SETTINGS, Siblings(group[few], teaches[few]))
+    part = fit(values[few], END, SETTINGS, Siblings(group[few], teaches[few]))
     np.testing.assert_array_equal(scores(part, values[few]), whole[few])
 
 
@@ -88,14 +88,14 @@ def test_neither_order_nor_other_groups_nor_who_is_fitted_beside_make_a_differen
 def test_the_units_of_siblings_do_not_matter(factor: float) -> None:
     values = pods(5)
     factors = np.array([1.0, factor, 1.0, factor, 1.0])[:, None]
-    one, other = (fit(v, END, seeds(5), SETTINGS, one_group(5)) for v in (values, factors * values))
+    one, other = (fit(v, END, SETTINGS, one_group(5)) for v in (values, factors * values))
     np.testing.assert_allclose(scores(one, values), scores(other, factors * values), rtol=0, atol=1e-6)
 
 
 def test_what_is_usual_for_one_of_them_is_not_rare_for_it() -> None:
     values = pods(12)
     values[0, ::40] *= 3
-    models = fit(values, END, seeds(12), SETTINGS, one_group(12))
+    models = fit(values, END, SETTINGS, one_group(12))
     odd = values[:, :-1]
     assert models.tables.bend.below[0].min() < 0.75
     assert np.nanmax(score(models, odd, END - SETTINGS.step, SETTINGS, LAST).score[0]) < 1.5
@@ -117,7 +117,7 @@ def test_the_own_tail_begins_and_grows_as_a_tail_does() -> None:
 def test_a_rarity_is_believed_only_as_far_as_the_own_deviations_support_it() -> None:
     values = pods(8)
     values[0] *= np.where(np.arange(WIDTH) % 2, 1.2, 0.8)
-    tables = fit(values, END, seeds(8), SETTINGS, one_group(8)).tables
+    tables = fit(values, END, SETTINGS, one_group(8)).tables
     assert np.isfinite(tables.bend.most[:, FEATURES.index("residual")]).all()
     rarities = tables.bend.own(np.full((8, len(FEATURES), 1), 9.0), np.full((8, len(names(SETTINGS)), 1), 1e-3))
     assert rarities[tables.known].max() < 9
@@ -126,24 +126,24 @@ def test_a_rarity_is_believed_only_as_far_as_the_own_deviations_support_it() -> 
 
 
 def test_constant_absent_and_young_siblings_are_no_trouble(values: Floats, settings: Settings) -> None:
-    models = fit(values, END, seeds(8), settings, one_group(8))
-    alone = fit(values, END, seeds(8), settings)
+    models = fit(values, END, settings, one_group(8))
+    alone = fit(values, END, settings)
     np.testing.assert_array_equal(models.fitted, alone.fitted)
     assert np.isfinite(score(models, values, END, settings, 1).score[models.fitted]).all()
 
 
 def test_a_group_in_which_none_teaches_is_not_fitted() -> None:
     siblings = Siblings(np.array([0, 0, 1]), np.array([True, True, False]))
-    assert fit(pods(3), END, seeds(3), SETTINGS, siblings).fitted.tolist() == [True, True, False]
+    assert fit(pods(3), END, SETTINGS, siblings).fitted.tolist() == [True, True, False]
 
 
 def test_those_with_the_longest_past_teach_then_those_with_the_lowest_seed() -> None:
     values = np.zeros((TEACHERS + 4, 10))
     values[-1, :4] = np.nan
     values[-2, :9] = np.nan
-    taught = teachers(np.zeros(len(values), np.uint64), seeds(len(values))[::-1], values, 4)
+    taught = teachers(np.zeros(len(values), np.uint64), hashes(len(values))[::-1], values, 4)
     assert np.flatnonzero(~taught).tolist() == [0, 1, len(values) - 2, len(values) - 1]
-    few = teachers(np.arange(len(values), dtype=np.uint64), seeds(len(values)), values, 4)
+    few = teachers(np.arange(len(values), dtype=np.uint64), hashes(len(values)), values, 4)
     assert np.flatnonzero(~few).tolist() == [len(values) - 2]
 
 

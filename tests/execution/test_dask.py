@@ -35,7 +35,7 @@ def job(seed: int) -> FitJob:
     values = np.random.default_rng(seed).standard_normal((3, 24 * HOUR // STEP))
     labels = tuple((("instance", f"{seed}-{row}"),) for row in range(3))
     settings = Settings(step=STEP, fit_window=24 * HOUR, min_history=4 * HOUR)
-    return FitJob(labels, NOW, values, np.arange(3, dtype=np.uint64), settings)
+    return FitJob(labels, NOW, values, settings)
 
 
 def models(executor: Executor) -> list[np.ndarray]:

@@ -513,9 +513,7 @@ def test_small_deviations_are_scored_and_not_flagged() -> None:
     assert gauge(result, "anomaly_flag") == {"a": 0}
     assert bench.counted("flags_suppressed_total", reason="min_deviation") == 1
     watch = bench.evaluator._watch
-    watch.install(
-        FitJob(watch.labels, NOW, np.empty((1, 0)), np.empty(0, np.uint64), watch.settings), watch.series.models
-    )
+    watch.install(FitJob(watch.labels, NOW, np.empty((1, 0)), watch.settings), watch.series.models)
     bench.evaluate(NOW + STEP + 30)
     assert bench.counted("flags_suppressed_total", reason="min_deviation") == 1
 

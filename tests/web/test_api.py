@@ -159,7 +159,7 @@ def case(labels: LabelSet, *, fitted: bool = True, newest: float = 30) -> Case:
     end = int(AT) // STEP * STEP
     frame = Frame((labels,), end - (values.shape[1] - 1) * STEP, STEP, values)
     instant = end - DAY // 2
-    models = fit(values[:, : -DAY // 2 // STEP], instant, np.zeros(1, np.uint64), settings)
+    models = fit(values[:, : -DAY // 2 // STEP], instant, settings)
     return Case(frame, models, instant if fitted else -(2**63), schedule, Policy())
 
 
