@@ -4,7 +4,7 @@ import numpy as np
 
 from sidecar.detection.arrays import Bools, Floats, Ints, Times
 from sidecar.detection.columns import median
-from sidecar.detection.features import Usual
+from sidecar.detection.features import Basis
 from sidecar.detection.settings import DAY, Settings
 
 STAYS = 0.5
@@ -13,7 +13,7 @@ LEAST_CHANGE = 3.0
 """How large it must have been, in usual residuals: an alarm about the spread of a series changes no level."""
 
 
-def stays(values: Floats, end: int, since: Times, usual: Usual, settings: Settings) -> Bools:
+def stays(values: Floats, end: int, since: Times, basis: Basis, settings: Settings) -> Bools:
     """Whether the change that raised an alarm at `since` (S,) has not gone back by `end`, the time of the last column.
 
     The level of late, and the level when the alarm began, each against the same time of day before it: of `values`
@@ -26,7 +26,7 @@ def stays(values: Floats, end: int, since: Times, usual: Usual, settings: Settin
     begin = np.minimum(width - 1 - age[:, None] + window, width - 1)
     left = level(values, now) - level(values, now - ((end - since) // DAY + 1)[:, None] * day)
     change = level(values, begin) - level(values, begin - day)
-    least = LEAST_CHANGE * usual.unit * usual.expectation.scale.mean(axis=1)
+    least = LEAST_CHANGE * basis.unit * basis.expectation.scale.mean(axis=1)
     return np.asarray((np.abs(change) >= least) & (left * np.sign(change) >= STAYS * np.abs(change)))
 
 

@@ -49,12 +49,12 @@ def fit_together(values: Floats, end: int, siblings: Siblings, settings: Setting
     return Models.concatenate([lesson.take(part).own_models(tables.take(part), settings) for part in parts])
 
 
-def on_scale(ratio: Floats, usual: Floats) -> Floats:
-    """Scores (S, n) of ratios to the threshold: 0.5 where they are `usual` (S,), 1 at the threshold, as they are above.
+def on_scale(ratio: Floats, median_ratio: Floats) -> Floats:
+    """Scores (S, n) of ratios to the threshold: 0.5 at the `median_ratio` (S,), from 1 on the ratios themselves.
 
     A series that is usually above half its threshold keeps its middle where it is.
     """
-    middle = np.clip(usual, TINY, 0.5)[:, None]
+    middle = np.clip(median_ratio, TINY, 0.5)[:, None]
     high = 0.5 + 0.5 * (ratio - middle) / (1 - middle)
     return np.where(ratio >= 1, ratio, np.where(ratio < middle, 0.5 * ratio / middle, high))
 
@@ -70,7 +70,7 @@ def answer(models: Models, lookup: Lookup, past: Past, values: Floats, settings:
 
 def score_of(models: Models, rarity: Floats, settings: Settings) -> Floats:
     """The scores (S, n) that rarities (S, F, n) come to."""
-    return on_scale(combination.ratio(rarity, models.grounds, settings), models.usual)
+    return on_scale(combination.ratio(rarity, models.grounds, settings), models.median_ratio)
 
 
 def score(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:

@@ -82,7 +82,7 @@ def names(settings: Settings) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Usual(Rows):
+class Basis(Rows):
     """What the features of each series are measured with: a row per series.
 
     Attributes:
@@ -96,7 +96,7 @@ class Usual(Rows):
     expectation: Expectation
 
     @classmethod
-    def empty(cls, rows: int) -> "Usual":
+    def empty(cls, rows: int) -> "Basis":
         """Of series that were never fitted."""
         return cls(np.zeros(rows), np.zeros(rows), Expectation.empty(rows))
 
@@ -151,15 +151,15 @@ class Past:
     least: Floats
 
     @classmethod
-    def of(cls, usual: Usual, panel: Panel, at: Ints, slow: Track | None = None) -> "Past":
+    def of(cls, basis: Basis, panel: Panel, at: Ints, slow: Track | None = None) -> "Past":
         """Of the columns `at` (n,); `slow` is the slow forecast of the `foretold` ones, where it is known already."""
         settings, smooth = panel.settings, panel.smooth(len(at))
         return cls(
             bucket=Window.of(panel.read, at, np.arange(1, settings.bucket)),
-            least=np.maximum(LEAST_SPREAD * usual.unit, TINY)[:, None],
-            **_by_forecast(usual, panel, smooth, at, slow),
+            least=np.maximum(LEAST_SPREAD * basis.unit, TINY)[:, None],
+            **_by_forecast(basis, panel, smooth, at, slow),
             **_by_other_days(panel, smooth, at),
-            **_by_column(usual, panel, at),
+            **_by_column(basis, panel, at),
         )
 
     def features(self, newest: Floats) -> Floats:
@@ -202,12 +202,12 @@ def foretold(at: Ints, settings: Settings) -> Ints:
     return np.asarray(at - lags[:, None])
 
 
-def _by_forecast(usual: Usual, panel: Panel, smooth: Reader, at: Ints, known: Track | None) -> dict[str, Any]:
+def _by_forecast(basis: Basis, panel: Panel, smooth: Reader, at: Ints, known: Track | None) -> dict[str, Any]:
     """What comes of the forecasts of the columns and of those just before them."""
-    settings, expectation, before = panel.settings, usual.expectation, [foretold(at, panel.settings)]
+    settings, expectation, before = panel.settings, basis.expectation, [foretold(at, panel.settings)]
     slow = known or Track.of(partial(expected, expectation, panel, smooth), before, panel.width)
     residuals = Track.of(lambda columns: smooth(columns) - slow.read(columns), before, panel.width)
-    scale, fast_scale = (by_hour(each, usual.unit) for each in (expectation.scale, expectation.fast_scale))
+    scale, fast_scale = (by_hour(each, basis.unit) for each in (expectation.scale, expectation.fast_scale))
 
     def relative(columns: Ints) -> Floats:
         return over(residuals.read(columns), scale(panel.hours(columns)))
@@ -247,7 +247,7 @@ def _by_other_days(panel: Panel, smooth: Reader, at: Ints) -> dict[str, Any]:
     }
 
 
-def _by_column(usual: Usual, panel: Panel, at: Ints) -> dict[str, Any]:
+def _by_column(basis: Basis, panel: Panel, at: Ints) -> dict[str, Any]:
     """What comes of the changes from column to column."""
     settings = panel.settings
     days = days_ago(panel.times(at), np.arange(1, settings.days_back + 1)[:SEASONAL_DAYS], settings)
@@ -257,16 +257,16 @@ def _by_column(usual: Usual, panel: Panel, at: Ints) -> dict[str, Any]:
         return np.abs(panel.read(columns) - panel.read(columns - 1))
 
     rough = Track.of(lambda columns: mean(change, columns, lags), [at - days, calm], panel.width)
-    yardstick = np.sqrt((np.nan_to_num(rough.read(calm)) ** 2 + usual.rough[:, None] ** 2) / 2)
+    yardstick = np.sqrt((np.nan_to_num(rough.read(calm)) ** 2 + basis.rough[:, None] ** 2) / 2)
     half_hour, previous = half_hour_before(panel, at), panel.read(at - 1)
-    kept = usual.expectation.persistence[:, None] * (previous - half_hour) if settings.bucket > 1 else None
+    kept = basis.expectation.persistence[:, None] * (previous - half_hour) if settings.bucket > 1 else None
     return {
         "changes": Window.of(change, at, lags[1:]),
         "previous": previous,
         "rough_then": median(rough.read(at - days)),
         "half_hour": half_hour,
         "kept": kept,
-        "calm": np.maximum(yardstick, np.maximum(LEAST_JUMP * usual.unit, TINY)[:, None]),
+        "calm": np.maximum(yardstick, np.maximum(LEAST_JUMP * basis.unit, TINY)[:, None]),
     }
 
 

@@ -10,7 +10,7 @@ from sidecar.detection.arrays import Bools, Floats, Ints
 from sidecar.detection.columns import TINY, Panel, Track, median
 from sidecar.detection.combination import Grounds
 from sidecar.detection.expectation import fit_expectation
-from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Past, Usual, foretold, names, usual_change
+from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Basis, Past, foretold, names, usual_change
 from sidecar.detection.habit import habit_of, recurrence_of
 from sidecar.detection.models import Models
 from sidecar.detection.rows import Rows
@@ -39,7 +39,7 @@ class Lesson(Rows):
         enough: (S,) whether there are samples enough.
     """
 
-    basis: Usual
+    basis: Basis
     found: Floats
     noise: Floats
     rows: Floats
@@ -61,10 +61,10 @@ class Lesson(Rows):
         plain = Grounds(tables.known, self.rows, np.zeros(len(self.rows)), np.ones(len(self.rows)))
         past = self.past(rarity, plain, settings)
         habit, recurrence = habit_of(past, self.every, settings), recurrence_of(past, self.every)
-        usual = self.past(rarity, replace(plain, habit=habit, recurrence=recurrence), settings)
-        middle = np.nan_to_num(median(later(usual)[:, :, None])[:, 0])
+        ratios = self.past(rarity, replace(plain, habit=habit, recurrence=recurrence), settings)
+        median_ratio = np.nan_to_num(median(later(ratios)[:, :, None])[:, 0])
         fitted = self.enough & tables.known[:, NAMES.index("value")]
-        return Models(tables, self.basis, self.rows, habit, recurrence, middle, fitted)
+        return Models(tables, self.basis, self.rows, habit, recurrence, median_ratio, fitted)
 
     def past(self, rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
         """How near the threshold training columns came, (S, N); NaN where there is nothing to learn."""
@@ -83,7 +83,7 @@ def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None
     at, age = bucket_ends(width, settings), ages(values)
     learnt = np.where(with_past(at, age, width, settings), values[:, at], np.nan)
     chosen = np.arange(len(at)) if some is None else len(at) - 1 - some
-    basis, slow = usual_of(values, panel, at, learnt, foretold(at[chosen], settings))
+    basis, slow = basis_of(values, panel, at, learnt, foretold(at[chosen], settings))
     found = features(basis, panel, at[chosen], learnt[:, chosen], slow)
     apart = 1.0 if some is None else np.diff(some[::-1]).mean()
     every = np.full(len(values), apart * settings.bucket * settings.step)
@@ -114,7 +114,7 @@ def spacing(values: Floats, columns: int, settings: Settings) -> Floats:
     return np.asarray(np.maximum(whole / 2**halvings / settings.bucket / columns, 1.0))
 
 
-def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats, others: Ints) -> tuple[Usual, Track]:
+def basis_of(values: Floats, panel: Panel, at: Ints, learnt: Floats, others: Ints) -> tuple[Basis, Track]:
     """What the features are measured with, by the columns `at` (n,) where `learnt` (S, n) has a value.
 
     With it comes the slow forecast of these columns and of `others`.
@@ -123,10 +123,10 @@ def usual_of(values: Floats, panel: Panel, at: Ints, learnt: Floats, others: Int
     unit = np.maximum(ordinary_spread(values), NOISE * magnitude)
     rough = usual_change(panel, at, ~np.isnan(learnt))
     expectation, slow = fit_expectation(panel, at, learnt, unit, others)
-    return Usual(unit, rough, expectation), slow
+    return Basis(unit, rough, expectation), slow
 
 
-def features(basis: Usual, panel: Panel, at: Ints, values: Floats, slow: Track) -> Floats:
+def features(basis: Basis, panel: Panel, at: Ints, values: Floats, slow: Track) -> Floats:
     """Features (S, F, n) of the columns `at` (n,), whose values are given (S, n); NaN where one is."""
     found = Past.of(basis, panel, at, slow).features(values)
     return np.where(np.isnan(values)[:, None], np.nan, found)

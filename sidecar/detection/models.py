@@ -6,7 +6,7 @@ import numpy as np
 
 from sidecar.detection.arrays import Bools, Floats
 from sidecar.detection.combination import Grounds
-from sidecar.detection.features import Usual, names
+from sidecar.detection.features import Basis, names
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings
 from sidecar.detection.tables import Tables
@@ -22,23 +22,24 @@ class Models(Rows):
         rows: (S,) buckets since the first sample that the model knows.
         habit: (S,) by how many decades the series' bars are higher than those of others.
         recurrence: (S,) how many times higher they are.
-        usual: (S,) the middle of the scores of the series' own past, the later half of it; 1 is the threshold.
+        median_ratio: (S,) the median of the ratios to the threshold, as before `on_scale`, in the later half of the
+            series' own past.
         fitted: (S,) False where a row has had too little history, and is not scored.
     """
 
     tables: Tables
-    basis: Usual
+    basis: Basis
     rows: Floats
     habit: Floats
     recurrence: Floats
-    usual: Floats
+    median_ratio: Floats
     fitted: Bools
 
     @classmethod
     def empty(cls, rows: int, settings: Settings) -> "Models":
         """Models of series that were never fitted."""
-        tables, (known, habit, usual) = Tables.empty(rows, len(names(settings))), np.zeros((3, rows))
-        return cls(tables, Usual.empty(rows), known, habit, np.ones(rows), usual, np.zeros(rows, dtype=np.bool_))
+        tables, (known, habit, median_ratio) = Tables.empty(rows, len(names(settings))), np.zeros((3, rows))
+        return cls(tables, Basis.empty(rows), known, habit, np.ones(rows), median_ratio, np.zeros(rows, dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.fitted)

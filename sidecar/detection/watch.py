@@ -233,8 +233,8 @@ class Watch:
 
         An alarm that began within a day of the last such row belongs to the same change, which is told once.
         """
-        usual = self.series.models.basis.take(ended)
-        left = stays(frame.values[ended], frame.end, began[ended], usual, self.settings)
+        basis = self.series.models.basis.take(ended)
+        left = stays(frame.values[ended], frame.end, began[ended], basis, self.settings)
         self.adopted = rows = ended[left | cut_short[ended]]
         self.adopted_anew = anew = rows[began[rows] > self.series.adopted[rows] + DAY]
         self.series.adopted[anew] = frame.end

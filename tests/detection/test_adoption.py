@@ -40,16 +40,16 @@ def changed(change: Floats, columns: int) -> Floats:
     ],
 )
 def test_a_change_stays_where_the_level_has_not_gone_back(values: Floats, columns: int, *, expected: bool) -> None:
-    usual = fit(daily()[None], END, SETTINGS).basis
+    basis = fit(daily()[None], END, SETTINGS).basis
     since = np.array([END - (columns - 1) * STEP])
-    assert stays(values, END, since, usual, SETTINGS).tolist() == [expected]
+    assert stays(values, END, since, basis, SETTINGS).tolist() == [expected]
 
 
 def test_nothing_stays_where_the_day_before_is_not_known() -> None:
     values = changed(np.full(200, 0.4), 200)
-    usual = fit(daily()[None], END, SETTINGS).basis
+    basis = fit(daily()[None], END, SETTINGS).basis
     since = np.array([END - 199 * STEP])
-    assert not stays(values[:, -250:], END, since, usual, SETTINGS).any()
+    assert not stays(values[:, -250:], END, since, basis, SETTINGS).any()
 
 
 def test_with_the_defaults_a_lasting_change_is_adopted_once_within_two_days() -> None:

@@ -4,8 +4,8 @@ import pytest
 from sidecar.detection.arrays import Floats
 from sidecar.detection.columns import Panel
 from sidecar.detection.detector import fit
-from sidecar.detection.features import FARTHEST, Past, Usual, foretold, names, over
-from sidecar.detection.lesson import ordinary_spread, usual_of
+from sidecar.detection.features import FARTHEST, Basis, Past, foretold, names, over
+from sidecar.detection.lesson import basis_of, ordinary_spread
 from sidecar.detection.settings import DAY, HOUR, MINUTE, Settings, context_steps
 
 CHANGE = 1_711_846_800
@@ -28,21 +28,21 @@ def series(settings: Settings) -> Floats:
     return rows
 
 
-def usual(values: Floats, settings: Settings) -> Usual:
+def fitted_basis(values: Floats, settings: Settings) -> Basis:
     models = fit(values[:, :-1], CHANGE - settings.step, settings)
     return models.basis
 
 
 def of_the_newest(values: Floats, settings: Settings) -> dict[str, Floats]:
     panel, at = Panel.of(values, CHANGE, settings), np.array([values.shape[1] - 1])
-    found = Past.of(usual(values, settings), panel, at).features(values[:, at])[:, :, 0]
+    found = Past.of(fitted_basis(values, settings), panel, at).features(values[:, at])[:, :, 0]
     return dict(zip(names(settings), found.T, strict=True))
 
 
 @pytest.mark.parametrize("settings", PLANS)
 def test_few_columns_have_the_features_they_have_among_many(settings: Settings) -> None:
     values, at = series(settings), np.array([-3, -2, -1])
-    basis = usual(values, settings)
+    basis = fitted_basis(values, settings)
     at = values.shape[1] + at
     few = Past.of(basis, Panel.behind(values, CHANGE, settings, 3), at).features(values[:, at])
     every = np.arange(values.shape[1] - 40, values.shape[1])
@@ -55,7 +55,7 @@ def test_the_forecast_of_the_fit_is_that_of_the_features(settings: Settings) -> 
     values = series(settings)
     panel, every = Panel.of(values, CHANGE, settings), np.arange(values.shape[1])
     some = every[-40::7]
-    basis, slow = usual_of(values, panel, every[::2], values[:, ::2], foretold(some, settings))
+    basis, slow = basis_of(values, panel, every[::2], values[:, ::2], foretold(some, settings))
     known = Past.of(basis, panel, some, slow).features(values[:, some])
     np.testing.assert_array_equal(known, Past.of(basis, panel, some).features(values[:, some]))
 
@@ -63,7 +63,7 @@ def test_the_forecast_of_the_fit_is_that_of_the_features(settings: Settings) -> 
 @pytest.mark.parametrize("settings", PLANS)
 @pytest.mark.parametrize("moved", [-1e6, 0.0, 12.5])
 def test_the_past_is_the_same_whatever_the_newest_value(settings: Settings, moved: float) -> None:
-    values, basis = series(settings), usual(series(settings), settings)
+    values, basis = series(settings), fitted_basis(series(settings), settings)
     at = np.array([values.shape[1] - 1])
     past = Past.of(basis, Panel.of(values, CHANGE, settings), at)
     changed = values.copy()
