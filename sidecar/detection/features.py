@@ -163,7 +163,10 @@ class Past:
         )
 
     def features(self, newest: Floats) -> Floats:
-        """Features (S, F, n) of the columns, were their values `newest` (S, n); NaN where what they need is."""
+        """Features (S, F, n) of the columns, were their values `newest` (S, n); NaN where what they need is.
+
+        They are in the order of `NAMES`, as all that is kept by feature.
+        """
         now = self.bucket.mean_with(newest)
         residual = now - self.expected
         relative, innovation = over(residual, self.scale), over(residual - self.carried, self.fast_scale)
@@ -171,24 +174,25 @@ class Past:
         rough = self.changes.mean_with(np.abs(newest - self.previous))
         restlessness = self.innovations.deviation_with(innovation)
         jump = newest - self.half_hour
-        found = [
-            now,
-            relative,
-            innovation,
-            nearest(now, self.about),
-            over(self.short.mean_with(now) - self.short_then, self.scale),
-            np.log(np.maximum(spread, self.least)),
-            nearest(spread, self.spreads),
-            self.long.mean_with(now),
-            self.long_residuals.mean_with(relative),
-            np.log(np.maximum(restlessness, LEAST_RESTLESSNESS)),
-            np.log(np.maximum(rough, self.least)) - np.log(np.maximum(self.rough_then, self.least)),
-            jump,
-            over(jump, self.calm),
-            np.maximum(np.maximum(self.low - newest, newest - self.high), 0.0),
-            *([] if self.kept is None else [jump - self.kept]),
-        ]
-        return np.stack(found, axis=1)
+        found = {
+            "value": now,
+            "residual": relative,
+            "innovation": innovation,
+            "nearest": nearest(now, self.about),
+            "drift": over(self.short.mean_with(now) - self.short_then, self.scale),
+            "spread": np.log(np.maximum(spread, self.least)),
+            "nearest_spread": nearest(spread, self.spreads),
+            "mean": self.long.mean_with(now),
+            "long_residual": self.long_residuals.mean_with(relative),
+            "restlessness": np.log(np.maximum(restlessness, LEAST_RESTLESSNESS)),
+            "roughness": np.log(np.maximum(rough, self.least)) - np.log(np.maximum(self.rough_then, self.least)),
+            "jump": jump,
+            "relative_jump": over(jump, self.calm),
+            "outside": np.maximum(np.maximum(self.low - newest, newest - self.high), 0.0),
+        }
+        if self.kept is not None:
+            found["surprise"] = jump - self.kept
+        return np.stack([found[name] for name in NAMES if name in found], axis=1)
 
 
 def over(distance: Floats, scale: Floats) -> Floats:
