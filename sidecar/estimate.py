@@ -100,11 +100,11 @@ def cost_of(query: QueryConfig, timezone: str, interval: int, found: int) -> Cos
     series = min(found, query.max_series)
     return Cost(
         series,
-        series * (SERIES_BYTES[query.scope] + SAMPLE_BYTES * schedule.lookback),
+        series * (SERIES_BYTES[query.scope] + SAMPLE_BYTES * schedule.lookback_steps),
         waiting_bytes(schedule, series),
         fitting_bytes(schedule, series),
         cores_of(query, schedule, interval, series),
-        series * schedule.lookback,
+        series * schedule.lookback_steps,
         series / query.step,
     )
 

@@ -41,7 +41,7 @@ def judged(every: Sequence[Series], query: QueryConfig) -> Iterator[Answers]:
     watch = Watch(schedule_of(query, "UTC"), policy_of(query))
     begin, columns, values = matrix(every, query.step)
     scores, flags, detections = (np.full(values.shape, empty) for empty in (np.nan, False, 0.0))
-    past = np.full((len(every), watch.schedule.lookback - 1), np.nan)
+    past = np.full((len(every), watch.schedule.lookback_steps - 1), np.nan)
     tape, at_once = np.hstack([past, values]), max(1, HOUR // 2 // query.step)
     labels = tuple((("kind", NUMBER.sub("", series.name)), ("name", series.name)) for series in every)
     for stop in range(1, values.shape[1] + 1, at_once):

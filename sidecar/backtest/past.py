@@ -48,7 +48,7 @@ class Past:
     @classmethod
     def fetch(cls, source: RangeSource, query: QueryConfig, replayer: Replayer, span: Span) -> "Past":
         """Asks for all that a replay of the span needs, of all shards; PrometheusError where it cannot be had."""
-        steps = (span.end - span.begin) // query.step + replayer.schedule.lookback
+        steps = (span.end - span.begin) // query.step + replayer.schedule.lookback_steps
         shards = query.sharding.count if query.sharding else 1
 
         def asked(expr: str) -> Advance:

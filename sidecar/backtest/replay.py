@@ -106,7 +106,7 @@ class Replayer:
     def _lives(self, times: Times, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """From when to when (exclusive) the history holds a series: a gap may be too long, for what is known of it."""
         columns = np.append(times, end + self.step) // self.step
-        lookback, least = self.schedule.lookback, max(self.schedule.settings.min_steps, 1)
+        lookback, least = self.schedule.lookback_steps, max(self.schedule.settings.min_steps, 1)
         first = 0
         for last in np.flatnonzero(np.diff(columns) > FORGET):
             oldest = last - least + 1  # with it, just enough samples are in the lookback
@@ -166,7 +166,7 @@ class Tape:
     @classmethod
     def of(cls, series: Series, begin: int, stop: int, schedule: Schedule) -> "Tape":
         """The steps from `begin` to before `stop`."""
-        step, past = schedule.settings.step, schedule.lookback - 1
+        step, past = schedule.settings.step, schedule.lookback_steps - 1
         start = begin - past * step
         known = slice(*np.searchsorted(series.times, (start, stop)))
         values = np.full((1, (stop - start) // step), np.nan)
@@ -175,7 +175,7 @@ class Tape:
 
     def window(self, column: int, following: int) -> Frame:
         """What the loop sees at a step to be judged, and the steps after it until before `following`."""
-        settings, lookback = self.schedule.settings, self.schedule.lookback
+        settings, lookback = self.schedule.settings, self.schedule.lookback_steps
         start = self.begin + (column - lookback + 1) * settings.step
         return Frame(self.labels, start, settings.step, self.values[:, column : following + lookback - 1])
 
@@ -184,7 +184,7 @@ class Tape:
 
         They are judged at once. The first step is a span of its own: of it alone a new watch speaks.
         """
-        steps = self.values.shape[1] - self.schedule.lookback + 1
+        steps = self.values.shape[1] - self.schedule.lookback_steps + 1
         bounds = np.unique([0, 1, *self._changes(steps), steps]).tolist()
         yield from pairwise(bounds)
 
@@ -209,8 +209,8 @@ class Tape:
         following = np.minimum.accumulate(columns[::-1])[::-1]
         oldest = np.arange(len(times))
         first = following[oldest]
-        newest = oldest + self.schedule.lookback - 1
-        known = np.where(first > newest, times + step, self.begin + (first - self.schedule.lookback + 1) * step)
+        newest = oldest + self.schedule.lookback_steps - 1
+        known = np.where(first > newest, times + step, self.begin + (first - self.schedule.lookback_steps + 1) * step)
         return np.where(first == oldest, NEVER, known)
 
 

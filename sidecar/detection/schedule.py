@@ -18,10 +18,10 @@ TURNS = 5
 FIT_SECONDS = HOUR // 2
 """What is left of the lead for fits themselves, however long they have waited for others."""
 
-REPLAY = DAY
-"""How far back the alarms are replayed when a series changes to a new model, seconds, where steps are not short."""
+REPLAY_SECONDS = DAY
+"""How far back the alarms are replayed when a series changes to a new model, where steps are not short."""
 
-REPLAY_LEAST, REPLAY_STEPS = 8 * HOUR, 2_880
+LEAST_REPLAY_SECONDS, REPLAY_STEPS = 8 * HOUR, 2_880
 """Short steps are replayed over so many seconds, or so many of them if that is longer: a start waits for it."""
 
 NEVER = -(2**63)
@@ -33,7 +33,7 @@ STRIP = 64
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The fit instants of the series of a query; all times in seconds.
+    """The fit instants of the series of a query; times are in seconds, but for those whose name ends in `_steps`.
 
     A model that is fitted on the samples up to an instant takes effect `lead` later: by then it has been fitted, also
     where that takes a while, and every replica changes over at the same step. An old series has an instant every
@@ -68,23 +68,23 @@ class Schedule:
         return max(self.lead - FIT_SECONDS, 0) // self.settings.step * self.settings.step
 
     @property
-    def lookback(self) -> int:
+    def lookback_steps(self) -> int:
         """Steps that must be kept so that the model in effect can be fitted, and its alarms replayed, at any time."""
-        return max(self.settings.fit_steps, context_steps(self.settings) + self.replay) + self._age + 1
+        return max(self.settings.fit_steps, context_steps(self.settings) + self.replay_steps) + self._age_steps + 1
 
     @property
-    def replay(self) -> int:
+    def replay_steps(self) -> int:
         """Steps before a model takes effect over which its alarms are replayed."""
-        short = max(REPLAY_LEAST, REPLAY_STEPS * self.settings.step)
-        return min(REPLAY, short, self.settings.fit_window) // self.settings.step
+        short = max(LEAST_REPLAY_SECONDS, REPLAY_STEPS * self.settings.step)
+        return min(REPLAY_SECONDS, short, self.settings.fit_window) // self.settings.step
 
     @property
-    def judged(self) -> int:
+    def judged_steps(self) -> int:
         """The most steps that are judged at once: the replay, and what has come since the model took effect."""
-        return self.replay + self._age + 1
+        return self.replay_steps + self._age_steps + 1
 
     @property
-    def _age(self) -> int:
+    def _age_steps(self) -> int:
         """Steps from the fit instant of a model until the next one takes effect."""
         return -(-(self.fit_every + self.lead) // self.settings.step)
 

@@ -208,7 +208,7 @@ class Watch:
             rows = np.flatnonzero(changed & (self.series.instant == instant))
             self.series.alarms.put(rows, Alarms.idle(len(rows), self.policy))
             since = (frame.end - int(instant) - self.schedule.lead) // frame.step
-            last = self.schedule.replay + since + 1
+            last = self.schedule.replay_steps + since + 1
             for block in in_blocks(rows, last):
                 self._judge(frame, suppressed, block, verdicts, last)
         self.series.flagged[:] = verdicts.outcome.flag[:, -1]

@@ -104,7 +104,7 @@ class Evaluator:
             self._source,
             query.expr,
             query.step,
-            schedule.lookback,
+            schedule.lookback_steps,
             query.max_series,
             min_samples=schedule.settings.min_steps,
         )
@@ -262,11 +262,11 @@ def part_of(source: ListingSource, query: QueryConfig, schedule: Schedule) -> Ra
     shard = Shard(query.sharding.by, query.sharding.count, query.sharding.index)
     if PLACEHOLDER not in query.expr and not shard.owns(query.name):
         return NoSource()
-    return ShardSource(source, shard, schedule.lookback * query.step)
+    return ShardSource(source, shard, schedule.lookback_steps * query.step)
 
 
 def suppression_of(query: QueryConfig, schedule: Schedule, source: RangeSource) -> Suppression | None:
     """The condition under which the flags of a query are not wanted, if it names one."""
     if query.suppress_when is None:
         return None
-    return Suppression(History(source, query.suppress_when, query.step, schedule.judged, query.max_series))
+    return Suppression(History(source, query.suppress_when, query.step, schedule.judged_steps, query.max_series))

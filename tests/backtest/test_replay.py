@@ -43,7 +43,7 @@ def cpu(steps: int, *spikes: int, gaps: Sequence[slice] = ()) -> NDArray[np.floa
 
 def step_by_step(values: NDArray[np.float64], plan: Replayer) -> Verdicts:
     """The verdicts of a watch that is called at every step, as the loop does it, without forgetting."""
-    watch, length = Watch(plan.schedule, plan.policy), plan.schedule.lookback
+    watch, length = Watch(plan.schedule, plan.policy), plan.schedule.lookback_steps
     tape = np.concatenate([np.full(length - 1, np.nan), values])[None]
     labels, parts = (LABELS,), []
     for column in range(len(values)):
@@ -113,7 +113,7 @@ def test_a_series_is_held_and_known_as_by_the_history_of_the_loop(runs: list[tup
         tape = Tape.of(past, first, stop, schedule)
         known |= {time: tape.window(k, k + 1).values for k, time in enumerate(range(first, stop, 60))}
     history = History(
-        MemorySource({LABELS: samples}), "cpu", 60, schedule.lookback, 9, min_samples=schedule.settings.min_steps
+        MemorySource({LABELS: samples}), "cpu", 60, schedule.lookback_steps, 9, min_samples=schedule.settings.min_steps
     )
     frames = ((time, history.advance(time).frame) for time in range(START, end + 60, 60))
     held = {time: frame.values.copy() for time, frame in frames if frame.labels}
@@ -127,7 +127,7 @@ def test_a_series_that_was_forgotten_starts_anew() -> None:
     values = cpu(560, gaps=[slice(150, 500)])
     found = joined(plan.replay(series(values), START, START + 559 * HOUR), plan.schedule.settings).verdicts
     again = found.times >= START + 500 * HOUR
-    assert found.times[~again].max() < START + (150 + plan.schedule.lookback) * HOUR
+    assert found.times[~again].max() < START + (150 + plan.schedule.lookback_steps) * HOUR
     fresh = joined(plan.replay(series(values[500:]), START, START + 59 * HOUR), plan.schedule.settings).verdicts
     assert np.isnan(found.scores.score[0, again][:20]).all()
     assert np.isfinite(fresh.scores.score).any()

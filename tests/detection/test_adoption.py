@@ -54,7 +54,7 @@ def test_nothing_stays_where_the_day_before_is_not_known() -> None:
 
 def test_with_the_defaults_a_lasting_change_is_adopted_once_within_two_days() -> None:
     schedule = Schedule(Settings(step=STEP), fit_every=DAY)
-    begin, labels = schedule.lookback + 20, ((("instance", "a"),), (("instance", "b"),))
+    begin, labels = schedule.lookback_steps + 20, ((("instance", "a"),), (("instance", "b"),))
     noise = np.random.default_rng(1).standard_normal((2, begin + 2 * 288))
     values = 0.4 + 0.03 * noise
     values[0, begin:] += 0.4
@@ -72,7 +72,7 @@ def test_with_the_defaults_a_lasting_change_is_adopted_once_within_two_days() ->
 
 def follow(watch: Watch, values: Floats, stop: int, labels: tuple[LabelSet, ...]) -> Frame:
     """The lookback that ends before a column, with the fits that are due on it done."""
-    first = stop - watch.schedule.lookback
+    first = stop - watch.schedule.lookback_steps
     frame = Frame(watch.labels or labels, END + first * STEP, STEP, values[:, first:stop])
     watch.follow(frame)
     while jobs := watch.due(frame):

@@ -83,13 +83,13 @@ def test_fit_instants_only_move_forward(first: int, group: int, ages: list[int])
 
 
 def test_the_lookback_holds_the_whole_fit_window_of_the_model_in_effect() -> None:
-    kept = (SCHEDULE.lookback - 1) * STEP
+    kept = (SCHEDULE.lookback_steps - 1) * STEP
     assert kept >= SCHEDULE.settings.fit_window + SCHEDULE.fit_every + SCHEDULE.lead
 
 
 def test_short_steps_are_replayed_over_a_part_of_the_day() -> None:
     def hours(step: int, window: int = 7 * 86_400) -> float:
-        return Schedule(Settings(step=step, fit_window=window), 21_600).replay * step / 3_600
+        return Schedule(Settings(step=step, fit_window=window), 21_600).replay_steps * step / 3_600
 
     assert [hours(step) for step in (300, 30, 15, 10, 1)] == [24, 24, 12, 8, 8]
     assert hours(15, window=3_600) == 1

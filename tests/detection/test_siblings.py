@@ -149,7 +149,7 @@ def test_those_with_the_longest_past_teach_then_those_with_the_lowest_seed() -> 
 
 STEP = 300
 SCHEDULE = Schedule(Settings(STEP, 2 * DAY, 4 * HOUR), 6 * HOUR, ("workload",))
-T = SCHEDULE.lookback
+T = SCHEDULE.lookback_steps
 
 
 def pod(name: str, workload: str = "web") -> LabelSet:

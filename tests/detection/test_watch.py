@@ -13,7 +13,7 @@ from sidecar.prometheus.frame import Frame, LabelSet
 
 STEP = 300
 SCHEDULE = Schedule(Settings(step=STEP, fit_window=2 * 86400, min_history=4 * 3600), fit_every=6 * 3600)
-T = SCHEDULE.lookback
+T = SCHEDULE.lookback_steps
 BEGIN = 1_700_000_100
 
 
@@ -130,7 +130,7 @@ def test_a_fit_is_asked_for_once_and_again_after_it_failed(values: NDArray[np.fl
 
 def test_fits_wait_for_others_but_not_until_their_models_take_effect() -> None:
     schedule = replace(SCHEDULE, fit_every=86400)
-    hosts, samples = names(*map(str, range(600))), np.ones((600, schedule.lookback))
+    hosts, samples = names(*map(str, range(600))), np.ones((600, schedule.lookback_steps))
     watch = Watch(schedule, Policy())
     watch.follow(Frame(hosts, BEGIN, STEP, samples))
     while watch.due(Frame(hosts, BEGIN, STEP, samples)):
@@ -152,9 +152,9 @@ def test_no_fit_is_left_out_for_one_that_is_due_soon_after(apart: int) -> None:
     first = doubled + schedule.lead - 2 * schedule.settings.min_history
     asked = {}
     for end in range(first, regular + 2 * schedule.lead, STEP):
-        samples = np.full((1, schedule.lookback), np.nan)
+        samples = np.full((1, schedule.lookback_steps), np.nan)
         samples[0, -((end - first) // STEP + 1) :] = 1.0
-        for job in watch.due(Frame(hosts, end - (schedule.lookback - 1) * STEP, STEP, samples)):
+        for job in watch.due(Frame(hosts, end - (schedule.lookback_steps - 1) * STEP, STEP, samples)):
             asked[job.instant] = end - job.instant
     assert {doubled, regular} < asked.keys()
     assert max(asked.values()) <= schedule.patience

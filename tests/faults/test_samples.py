@@ -232,7 +232,7 @@ def test_samples_that_were_too_late_matter_no_more_when_their_steps_are_no_longe
     punctual = sent("forgotten_punctual", held).watched(**SHORT)
     late = sent("forgotten", without(held, 1, 3))
     bench = late.watched(**SHORT)
-    assert bench.evaluator._watch.schedule.lookback == SHORT_LOOKBACK
+    assert bench.evaluator._watch.schedule.lookback_steps == SHORT_LOOKBACK
     bench.ticks(times(1, 3))
     late.send(between(held, 1, 3))
     assert not same(bench.tick(time(4)), punctual.tick(time(4)))
