@@ -122,7 +122,7 @@ class Alarmed(Rows):
 
 def by_parts(rarity: Halves, fit: Fit, settings: Settings) -> Halves:
     """How near its bar each part comes (P, n), by rarities (F, n)."""
-    grounds = Grounds(fit.known[None], np.array([fit.rows]), np.zeros(1), np.ones(1))
+    grounds = Grounds(fit.known[None], np.array([fit.age]), np.zeros(1), np.ones(1))
     asked = [
         nearness(part, rarity[None].astype(np.float64), grounds, settings)[0]
         if settings.bucket > 1 or not part.short

@@ -38,13 +38,13 @@ class Fit:
     Attributes:
         past: (F, N) rarities of the training columns; NaN where there is nothing to learn.
         known: (F,) the features that it knows.
-        rows: training rows.
+        age: buckets since the first sample.
         every: seconds from one training column to the next.
     """
 
     past: Halves
     known: NDArray[np.bool_]
-    rows: float
+    age: float
     every: float
 
 
@@ -97,7 +97,7 @@ class Recorder:
         past = halves(np.where(np.isnan(lesson.found[0, :1]), np.nan, rarity[0]))
         self.number[id(models.tables.curves[0])] = len(self.fits)
         self.kept.append(models.tables.curves[0])  # or another's may get its id
-        self.fits.append(Fit(past, tables.known[0], float(lesson.rows[0]), float(lesson.every[0])))
+        self.fits.append(Fit(past, tables.known[0], float(lesson.age[0]), float(lesson.every[0])))
         return models
 
     def _scored(self, given: tuple[Models, Floats, int, Settings, int], scores: Scores) -> Scores:

@@ -22,7 +22,7 @@ class Part:
         features: their names.
         bar: the combined rarity at which a budget of one alarm in thirty days is kept to, with a value tested an hour.
         per_decade: how much higher the bar is, as a share, with ten times as many values tested.
-        rows: training rows from which on the tails are trusted in full.
+        buckets: age from which on the tails are trusted in full.
         days: days of history from which on other days, or windows of hours, are known well enough; 0 where none count.
         unanimous: whether the least rarity counts, so that each feature has a veto, instead of their mean.
         single: whether single columns are tested, and not means of five minutes.
@@ -34,7 +34,7 @@ class Part:
     features: tuple[str, ...]
     bar: float
     per_decade: float = 0.0
-    rows: int = 300
+    buckets: int = 300
     days: float = 0
     unanimous: bool = False
     single: bool = False
@@ -51,13 +51,13 @@ class Part:
 PARTS = {
     "magnitude": Part(("value", "residual", "innovation"), 1.78, 0.7, unanimous=True),
     "shape": Part(
-        ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.43, 0.2, rows=600, days=7, excuse="outside"
+        ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.43, 0.2, buckets=600, days=7, excuse="outside"
     ),
-    "departure": Part(("drift", "long_residual"), 1.86, 0.05, rows=600, days=7, excuse="outside"),
-    "texture": Part(("spread", "roughness"), 2.25, rows=400, days=1.5, excuse="nearest_spread", excused=2.0),
-    "unrest": Part(("restlessness", "innovation", "roughness"), 1.88, rows=400, days=1.5, excuse="outside"),
+    "departure": Part(("drift", "long_residual"), 1.86, 0.05, buckets=600, days=7, excuse="outside"),
+    "texture": Part(("spread", "roughness"), 2.25, buckets=400, days=1.5, excuse="nearest_spread", excused=2.0),
+    "unrest": Part(("restlessness", "innovation", "roughness"), 1.88, buckets=400, days=1.5, excuse="outside"),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True, excuse="outside"),
-    "spike": Part(("outside", "surprise", "jump", "relative_jump"), 2.9, 0.2, rows=900, single=True, short=True),
+    "spike": Part(("outside", "surprise", "jump", "relative_jump"), 2.9, 0.2, buckets=900, single=True, short=True),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?
 shape: how unlike other days are the last minutes to hours?
@@ -79,13 +79,13 @@ class Grounds:
 
     Attributes:
         known: (S, F) the features that a model knows: the others, in a short history, do not count.
-        rows: (S,) the training rows behind them: a tail known from few is not believed in full.
+        age: (S,) buckets since the first sample: a tail known from few is not believed in full.
         habit: (S,) by how many decades the bars are higher, as the series' own past came over them too often.
         recurrence: (S,) how many times higher they are, as it came over them again and again.
     """
 
     known: Bools
-    rows: Floats
+    age: Floats
     habit: Floats
     recurrence: Floats
 
@@ -104,7 +104,7 @@ def nearness(part: Part, rarity: Floats, grounds: Grounds, settings: Settings) -
     if part.excuse:
         found = np.minimum(found, part.excused * most_by_other_days(part, rarity, grounds.known))
     own = (bar + grounds.habit[:, None]) * grounds.recurrence[:, None]
-    return found * trust(part, grounds.rows, settings) / own
+    return found * trust(part, grounds.age, settings) / own
 
 
 def most_by_other_days(part: Part, rarity: Floats, known: Bools) -> Floats:
@@ -114,11 +114,11 @@ def most_by_other_days(part: Part, rarity: Floats, known: Bools) -> Floats:
     return np.where(there, rarity[:, place], np.inf)
 
 
-def trust(part: Part, rows: Floats, settings: Settings) -> Floats:
-    """How far a part is believed, (S, 1): by the square root of the share of the rows and of the days that it needs."""
-    days = rows * settings.bucket * settings.step / DAY
+def trust(part: Part, age: Floats, settings: Settings) -> Floats:
+    """How far a part is believed, (S, 1): by the root of the share of the buckets and of the days that it needs."""
+    days = age * settings.bucket * settings.step / DAY
     known = np.minimum(days / part.days, 1.0) if part.days else 1.0
-    return np.asarray(np.sqrt(np.minimum(rows / part.rows, 1.0) * known)[:, None])
+    return np.asarray(np.sqrt(np.minimum(age / part.buckets, 1.0) * known)[:, None])
 
 
 def combine(rarity: Floats, known: Bools, *, unanimous: bool) -> Floats:

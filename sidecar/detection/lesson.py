@@ -34,7 +34,7 @@ class Lesson(Rows):
         basis: what the features are measured with.
         found: (S, F, n) the features of training columns; NaN where there is nothing to learn.
         noise: (S, F) the range of a feature below which it is noise of the arithmetic.
-        rows: (S,) buckets since the first sample.
+        age: (S,) buckets since the first sample.
         every: (S,) seconds from one training column to the next.
         enough: (S,) whether there are samples enough.
     """
@@ -42,7 +42,7 @@ class Lesson(Rows):
     basis: Basis
     found: Floats
     noise: Floats
-    rows: Floats
+    age: Floats
     every: Floats
     enough: Bools
 
@@ -58,13 +58,13 @@ class Lesson(Rows):
 
     def models_by(self, tables: Tables, rarity: Floats, settings: Settings) -> Models:
         """The models, with what the series' own past comes to, by its rarities (S, F, N)."""
-        plain = Grounds(tables.known, self.rows, np.zeros(len(self.rows)), np.ones(len(self.rows)))
+        plain = Grounds(tables.known, self.age, np.zeros(len(self.age)), np.ones(len(self.age)))
         past = self.past(rarity, plain, settings)
         habit, recurrence = habit_of(past, self.every, settings), recurrence_of(past, self.every)
         ratios = self.past(rarity, replace(plain, habit=habit, recurrence=recurrence), settings)
         median_ratio = np.nan_to_num(median(later(ratios)[:, :, None])[:, 0])
         fitted = self.enough & tables.known[:, NAMES.index("value")]
-        return Models(tables, self.basis, self.rows, habit, recurrence, median_ratio, fitted)
+        return Models(tables, self.basis, self.age, habit, recurrence, median_ratio, fitted)
 
     def past(self, rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
         """How near the threshold training columns came, (S, N); NaN where there is nothing to learn."""

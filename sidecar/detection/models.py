@@ -19,7 +19,7 @@ class Models(Rows):
     Attributes:
         tables: how rare which value of a feature is.
         basis: what the features are measured with.
-        rows: (S,) buckets since the first sample that the model knows.
+        age: (S,) buckets since the first sample that the model knows.
         habit: (S,) by how many decades the series' bars are higher than those of others.
         recurrence: (S,) how many times higher they are.
         median_ratio: (S,) the median of the ratios to the threshold, as before `on_scale`, in the later half of the
@@ -29,7 +29,7 @@ class Models(Rows):
 
     tables: Tables
     basis: Basis
-    rows: Floats
+    age: Floats
     habit: Floats
     recurrence: Floats
     median_ratio: Floats
@@ -38,8 +38,8 @@ class Models(Rows):
     @classmethod
     def empty(cls, rows: int, settings: Settings) -> "Models":
         """Models of series that were never fitted."""
-        tables, (known, habit, median_ratio) = Tables.empty(rows, len(names(settings))), np.zeros((3, rows))
-        return cls(tables, Basis.empty(rows), known, habit, np.ones(rows), median_ratio, np.zeros(rows, dtype=np.bool_))
+        tables, (age, habit, median_ratio) = Tables.empty(rows, len(names(settings))), np.zeros((3, rows))
+        return cls(tables, Basis.empty(rows), age, habit, np.ones(rows), median_ratio, np.zeros(rows, dtype=np.bool_))
 
     def __len__(self) -> int:
         return len(self.fitted)
@@ -47,7 +47,7 @@ class Models(Rows):
     @property
     def grounds(self) -> Grounds:
         """What their answers rest on."""
-        return Grounds(self.tables.known, self.rows, self.habit, self.recurrence)
+        return Grounds(self.tables.known, self.age, self.habit, self.recurrence)
 
 
 @dataclass(frozen=True, slots=True)

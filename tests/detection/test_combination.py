@@ -13,9 +13,9 @@ KNOWN = np.ones((1, len(NAMES)), dtype=np.bool_)
 FIRM = Grounds(KNOWN, MANY, np.zeros(1), np.ones(1))
 
 
-def of(rarities: dict[str, float], rows: float = 10_000.0, settings: Settings = HOURLY) -> float:
+def of(rarities: dict[str, float], age: float = 10_000.0, settings: Settings = HOURLY) -> float:
     found = np.array([rarities.get(name, 0.3) for name in NAMES])[None, :, None]
-    return float(ratio(found, replace(FIRM, rows=np.array([rows])), settings)[0, 0])
+    return float(ratio(found, replace(FIRM, age=np.array([age])), settings)[0, 0])
 
 
 def test_every_feature_has_its_say_in_some_part() -> None:
@@ -62,15 +62,15 @@ def test_without_other_days_there_is_no_excuse() -> None:
 
 def test_a_short_history_is_believed_less() -> None:
     odd = dict.fromkeys(NAMES, 3.0)
-    assert of(odd, rows=50) < of(odd, rows=200) < of(odd) == of(odd, rows=600)
+    assert of(odd, age=50) < of(odd, age=200) < of(odd) == of(odd, age=600)
 
 
 def test_other_days_are_believed_less_until_there_is_a_week_of_them() -> None:
-    rows = np.array([288.0 * 3, 288.0 * 7])  # three days and seven, of buckets of five minutes
+    age = np.array([288.0 * 3, 288.0 * 7])  # three days and seven, of buckets of five minutes
     for part in PARTS.values():
-        three, seven = trust(part, rows, MINUTELY)[:, 0]
+        three, seven = trust(part, age, MINUTELY)[:, 0]
         assert seven == 1
-        enough = min(rows[0] / part.rows, 1) * (min(3 / part.days, 1) if part.days else 1)
+        enough = min(age[0] / part.buckets, 1) * (min(3 / part.days, 1) if part.days else 1)
         assert three == pytest.approx(enough**0.5)
 
 

@@ -203,7 +203,7 @@ def test_a_sibling_that_joins_is_served_by_the_curves_of_the_group(days: Floats)
     assert young.models.fitted[5]
     assert np.isfinite(latest(watch)).all()
     alone = Watch(replace(SCHEDULE, group_by=None), Policy())
-    assert young.models.rows[5] == watched(values, T + 94, alone).series.models.rows[5]
+    assert young.models.age[5] == watched(values, T + 94, alone).series.models.age[5]
 
 
 def test_a_restart_comes_to_the_same_scores(days: Floats) -> None:
