@@ -44,6 +44,8 @@ def review(case: Case) -> Verdicts:
     frame, width = case.frame, len(case.frame.times)
     in_effect = case.instant + case.schedule.lead if case.instant != NEVER else frame.end
     last = min(max(case.schedule.replay_steps + (frame.end - in_effect) // frame.step + 1, 1), width)
+    if case.suppressed is not None:  # when fits are overdue, it is known of fewer steps
+        last = min(last, case.schedule.judged_steps)
     verdicts = Verdicts.blank(frame, last, case.schedule.settings)
     if case.instant == NEVER or last == 0:
         return verdicts
