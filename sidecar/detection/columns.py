@@ -19,7 +19,7 @@ Reader = Callable[[Ints], Floats]
 """Column numbers (...) to values (S, ...)."""
 
 Statistic = Callable[[Reader, Ints, Ints], Floats]
-"""What is read, column numbers (...) and lags to a statistic (S, ...) of what lies the lags before the columns."""
+"""(reader, columns (...), lags (L,)) -> (S, ...): a statistic of what lies `lags` before the columns."""
 
 CALENDAR = (-17_000_000, 70_000_000)
 """Hours of unix time that have a date, with some years to spare: from 30 to 9955."""

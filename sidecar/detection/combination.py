@@ -142,7 +142,7 @@ def test_decades(every: int) -> float:
 
 
 def budget_decades(settings: Settings) -> float:
-    """Decimal logarithm of how many times rarer alarms are to be than one in thirty days; not below -1."""
+    """log10 of the budget of one in 30 days over the configured budget, at least -1."""
     return max(-1.0, float(np.log10(1 / (30 * DAY * settings.alarm_budget))))
 
 

@@ -18,9 +18,10 @@ MOST_RECURRENCE = 2.0
 
 
 def habit_of(past: Floats, every: Floats, settings: Settings) -> Floats:
-    """By how many decades (S,) bars are to be higher that the past of a series came over too often for the budget.
+    """Decades (S,) by which the bars rise: HABITUAL * log10(alarms / allowed), from 0 to MOST_HABIT.
 
-    `past` (S, n) says how near the threshold columns came that are `every` (S,) seconds apart; NaN where none is known.
+    `past` (S, n) is how near the threshold each training column came, NaN where unknown; `every` (S,) the seconds
+    between columns.
     """
     places, near = np.arange(past.shape[1]), past >= ALARM.exit
     apart = (places - before(np.where(near, places, -np.inf))) * every[:, None]
@@ -31,9 +32,10 @@ def habit_of(past: Floats, every: Floats, settings: Settings) -> Floats:
 
 
 def recurrence_of(past: Floats, every: Floats) -> Floats:
-    """How many times higher (S,) bars are that a past came over in most of the last spans, so that it would not now.
+    """Factor (S,) on the bars, from 1 to MOST_RECURRENCE.
 
-    `past` (S, n) and `every` (S,) are those of `habit_of`. A shorter past raises none.
+    It is the highest ratio that was reached in at least OFTEN of the last SPANS spans: 1 where the past has fewer.
+    `past` (S, n) and `every` (S,) are those of `habit_of`.
     """
     span = np.arange(past.shape[1])[::-1] * every[:, None] // SPAN
     known = np.nan_to_num(past)

@@ -10,7 +10,7 @@ from sidecar.detection.settings import DAY, HOUR, Settings, context_steps
 from sidecar.prometheus.frame import Frame
 
 SLOTS = 24
-"""Fits are spread evenly over `fit_every`, in so many slots; each has the length of one to come back."""
+"""`fit_every` is divided into so many slots; a fit has one slot's length to come back, within the limits of `lead`."""
 
 TURNS = 5
 """In how many turns the series of a slot are fitted, so that few change to new models at a time."""

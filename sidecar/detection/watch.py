@@ -133,8 +133,8 @@ class Watch:
     def due(self, frame: Frame, most: int | None = None) -> list[FitJob]:
         """The fits to be done now, each asked for once; `install` or `abandon` answers them.
 
-        None before one of them has waited for as long as it may: done together they cost less. Of `most` series, if it
-        is said: jobs hold the samples of theirs. The others are due the next time.
+        Empty until one of them has waited for `patience`: done together they cost less. Then of `most` series at most,
+        if that is said: jobs hold the samples of theirs. The others are due the next time.
         """
         wanted = self._wanted(frame)
         waiting = wanted > self.series.asked
