@@ -15,7 +15,9 @@ from sidecar.detection.settings import Settings, context_steps
 from sidecar.detection.tables import Lookup
 
 DOUBLINGS = 16
+"""Steps outward, at most, each of which ends twice as far out as the one before: what lies past them is infinite."""
 BISECTIONS = 12
+"""How often the stretch is halved between the last step that is not flagged and the first that is."""
 FIRST = 1 / 8
 """The first step outward, in ordinary spreads of the series."""
 

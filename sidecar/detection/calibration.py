@@ -12,6 +12,7 @@ import numpy as np
 from sidecar.detection.arrays import Floats
 
 LEAST_SCALE = 0.05
+"""The least scale of a tail, in isolation, which is a binary logarithm: it bounds how fast rarity grows."""
 LOG10_E, LOG10_2 = float(np.log10(np.e)), float(np.log10(2))
 
 

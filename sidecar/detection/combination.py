@@ -69,6 +69,7 @@ spike: the same where a single column is a small part of a mean, and the last mi
 """
 
 PEEL_BAR = 2.5
+"""The rarity past which a value is not learnt from where a bucket is an hour or more; higher where it is less."""
 USUAL_RARITY = float(np.log10(2))
 """Rarity of the middle: half of all columns are as unusual."""
 

@@ -22,11 +22,13 @@ from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings
 
 SEASONAL_DAYS = 5
+"""The last days, at most, over whose same time of day a median is taken."""
 RIDGE = 0.02
 """Penalty on a weight, as a share of its predictor's mean square."""
 CLIP, CONSISTENT = 3.0, 1.4826
 """Residuals count up to so many standard deviations, and what makes one of a median absolute residual."""
 ROUNDS = 3
+"""How often weights are fitted: from the second time on, with the residuals of the time before clipped."""
 LEAST_ROWS = 30
 """Columns below which nothing is forecast."""
 HOURS = 24

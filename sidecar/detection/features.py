@@ -74,6 +74,7 @@ DISTANCES = ("nearest", "nearest_spread", "outside")
 LEAST_SPREAD, LEAST_JUMP = 1e-3, 0.02
 """Where logarithms of a spread begin, and the least yardstick of a jump, as shares of the series' own spread."""
 LEAST_RESTLESSNESS, FARTHEST = 1e-3, 1e9
+"""Where the logarithm of restlessness begins, and the most that a distance can be, both relative to what is usual."""
 
 
 def names(settings: Settings) -> tuple[str, ...]:

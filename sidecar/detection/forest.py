@@ -25,6 +25,7 @@ TIE = 1e-9
 """Values closer than this share of the sample's range are one value."""
 
 SHORTEST = 1e-12
+"""The least path length beyond the root, in cuts: the logarithm of a shorter one is not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ def isolation(sample: Sample, share: float, least: int, most: int) -> tuple[Floa
     path = cuts(sample.at, log_miss, sample.at, each, each + 1)
     same = np.abs(sample.at[:, :, None] - sample.at[:, None, :]) <= TIE
     fellows = (same * sample.weight[:, None, :]).sum(axis=2) - 1
+    # For the c(n) = 2H(n-1) - 2(n-1)/n of Liu et al., eq. 1, stands its leading term, 2 ln n, with n = 1 + q * fellows.
     path = path + 2 * np.log1p(q * np.maximum(fellows, 0))
     any_ = 1 - np.exp(log_miss.sum(axis=1, keepdims=True))
     inside = depth_score(longest_of_equals(path, same) - any_)

@@ -14,9 +14,13 @@ from sidecar.detection.columns import TINY
 from sidecar.detection.rows import Rows
 
 GROUPS = 64
+"""Groups that the training values of a feature are thinned to."""
 KNOTS = GROUPS + 2 * len(forest.OUTER)
+"""Points of a feature's curve: one per group, and some beyond both ends."""
 SUBSAMPLE_SHARE, SUBSAMPLE_LEAST, SUBSAMPLE_MOST = 0.1, 16, 256
+"""The share of the training values in a tree's sample, and the least and the most of them: all three on average."""
 TAIL_SHARE, TAIL_LEAST = 0.02, 8
+"""The share of the training values that a tail is fitted to, and how many it is fitted to at least."""
 BELIEF, QUARTILE_OF_NORMAL = 0.38, 0.6745
 """Rarity per standard deviation at most, and the third quartile of the standard normal distribution."""
 LEAST_ROWS = 15
