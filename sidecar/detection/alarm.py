@@ -22,8 +22,9 @@ from sidecar.detection.rows import Rows
 
 Codes = NDArray[np.int8]
 
-NEVER = -1
-"""The time of what has not been."""
+NEVER = -(2**62)
+"""The time of what has not been: no sample has it, before 1970 either, and it can be subtracted from any time without
+overflow. `schedule.NEVER`, the least int64, cannot."""
 
 
 class State(IntEnum):

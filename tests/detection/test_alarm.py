@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.detection.alarm import Alarms, Outcome, Policy, Reason, State, advance
-from sidecar.detection.arrays import Bools, Floats
+from sidecar.detection.alarm import NEVER, Alarms, Outcome, Policy, Reason, State, advance
+from sidecar.detection.arrays import Bools, Floats, Times
 from sidecar.detection.models import Scores
 
 HOUR = 3_600
@@ -19,10 +19,14 @@ def scores_of(score: Floats, expected: float = 10.0) -> Scores:
 
 
 def play(
-    score: list[float], policy: Policy, values: list[float] | None = None, suppressed: Bools | None = None
+    score: list[float],
+    policy: Policy,
+    values: list[float] | None = None,
+    suppressed: Bools | None = None,
+    times: Times | None = None,
 ) -> Outcome:
     rows = np.array([score])
-    times = STEP * np.arange(1, len(score) + 1, dtype=np.int64)
+    times = STEP * np.arange(1, len(score) + 1, dtype=np.int64) if times is None else times
     observed = np.array([values or [20.0] * len(score)])
     return advance(Alarms.idle(1, policy), scores_of(rows), observed, times, policy, suppressed=suppressed)[1]
 
@@ -37,7 +41,23 @@ def test_fires_at_one_and_recovers_after_the_hold() -> None:
     assert outcome.state[0].tolist() == [State.IDLE, *[State.FIRING] * 2, *[State.RECOVERING] * 2, *[State.IDLE] * 2]
     expected = [Reason.CALM, *[Reason.EXCEEDED] * 2, *[Reason.HELD] * 2, Reason.ENDED, Reason.CALM]
     assert outcome.reason[0].tolist() == expected
-    assert outcome.since[0].tolist() == [-1, *[2 * STEP] * 4, -1, -1]
+    assert outcome.since[0].tolist() == [NEVER, *[2 * STEP] * 4, NEVER, NEVER]
+
+
+def test_an_alarm_may_start_a_second_before_1970() -> None:
+    outcome = play([0.5, 1.2, 0.5, 0.5, 0.5], Policy(hold=2), times=np.arange(-2, 3))
+    assert flags(outcome) == [0, 1, 1, 1, 0]
+    assert outcome.since[0].tolist() == [NEVER, -1, -1, -1, NEVER]
+
+
+def test_a_series_may_vanish_before_1970() -> None:
+    policy, values = Policy(hold=2 * HOUR, flag_vanished=True), [20.0, 20.0, NAN, NAN, NAN]
+    for first in (-9 * HOUR, -2 * HOUR - 1, -HOUR - 1):
+        outcome = play([0.5, 0.5, NAN, NAN, NAN], policy, values, times=first + STEP * np.arange(5))
+        assert flags(outcome) == [0, 0, 1, 1, 0]
+        assert outcome.since[0].tolist() == [NEVER, NEVER, *[first + STEP] * 2, NEVER]
+    never_scored = play([NAN] * 5, policy, [NAN] * 5, times=-9 * HOUR + STEP * np.arange(5))
+    assert flags(never_scored) == [0] * 5
 
 
 def test_a_gap_does_not_end_an_alarm_but_what_comes_after_it_does() -> None:
@@ -138,7 +158,7 @@ POLICIES = st.builds(
 def test_an_alarm_starts_exactly_where_the_detection_reaches_one(score: list[float], policy: Policy) -> None:
     outcome = play(score, policy)
     before = np.concatenate([[False], outcome.flag[0, :-1]])
-    continued = outcome.since[0] == np.concatenate([[-1], outcome.since[0, :-1]])
+    continued = outcome.since[0] == np.concatenate([[NEVER], outcome.since[0, :-1]])
     begins = outcome.flag[0] & ~(before & continued)
     np.testing.assert_array_equal(begins, outcome.detection[0] >= 1)
 
