@@ -85,12 +85,15 @@ def told_labels(labels: LabelSet) -> dict[str, object]:
 
 def facts(verdicts: Verdicts, row: int, why: Account | None) -> dict[str, object]:
     """What the log says of a series that was flagged; `why` is None where it has no score, for it vanished."""
-    told: dict[str, object] = {
+    since = int(verdicts.outcome.since[row, -1])
+    if why is None:
+        return {"since": since, "changed": "vanished"}
+    return {
         "score": round(float(verdicts.scores.score[row, -1]), 3),
         "value": float(f"{verdicts.values[row, -1]:.6g}"),
         "expected": float(f"{verdicts.scores.expected[row, -1]:.6g}"),
-        "since": int(verdicts.outcome.since[row, -1]),
+        "since": since,
+        "changed": ", ".join(why.changed),
+        "unusual": why.rarest,
+        "one_in": float(f"{why.one_in:.2g}"),
     }
-    if why is None:  # then there is neither score nor value
-        return {"expected": told["expected"], "since": told["since"], "changed": "vanished"}
-    return told | {"changed": ", ".join(why.changed), "unusual": why.rarest, "one_in": float(f"{why.one_in:.2g}")}

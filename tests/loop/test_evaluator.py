@@ -537,7 +537,7 @@ def test_a_series_that_vanished_can_be_flagged_for_a_while() -> None:
     assert gauge(result, "anomaly_start_timestamp_seconds")["a"] == NOW
     [line] = [line for line in logs if line["event"] == "anomaly"]
     assert (line["instance"], line["changed"], line["since"]) == ("a", "vanished", NOW)
-    assert not {"score", "value"} & set(line)  # it has none
+    assert not {"score", "value", "expected"} & set(line)  # it has none
     assert gauge(bench.evaluate(NOW + 2 * STEP), "anomaly_flag") == {"a": 1, "b": 0}
     assert bench.counted("alarms_total") == 1
     assert gauge(bench.evaluate(NOW + 3 * STEP), "anomaly_flag") == {"b": 0}
