@@ -1,11 +1,12 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from sidecar.detection import tables
+from sidecar.detection import detector, tables
 from sidecar.detection.arrays import Floats
-from sidecar.detection.detector import fit, score
+from sidecar.detection.detector import fit, score, score_block
 from sidecar.detection.models import Models, Scores
 from sidecar.detection.settings import DAY, Settings, context_steps
 from tests.detection.conftest import END
@@ -62,6 +63,29 @@ def test_holes_are_not_scored_and_the_rest_is(values: Floats, settings: Settings
     np.testing.assert_array_equal(scored[HOLED], ~np.isnan(values[HOLED, -LAST:]))
     assert scored[DAILY].all()
     assert not scored[ABSENT].any()
+
+
+def test_series_without_a_model_or_a_sample_cost_nothing_and_change_nothing(
+    values: Floats, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = np.concatenate([values] * 3)
+    models = fit(several, END, settings)
+    whole = score(models, several, END, settings, 2)
+    models.fitted[1] = False
+    several[3, -2:] = np.nan
+    looked_at: list[int] = []
+
+    def counted(models: Models, *given: Any) -> Scores:  # noqa: ANN401 those of `score_block`
+        looked_at.append(len(models))
+        return score_block(models, *given)
+
+    monkeypatch.setattr(detector, "score_block", counted)
+    part = score(models, several, END, settings, 2)
+    left = np.setdiff1d(np.arange(len(several)), [1, 3])
+    assert sum(looked_at) == np.count_nonzero(np.isfinite(part.score).any(axis=1)) > len(several) // 2
+    np.testing.assert_array_equal(part.score[left], whole.score[left])
+    np.testing.assert_array_equal(part.rarity[left], whole.rarity[left])
+    assert np.isnan(part.score[[1, 3]]).all()
 
 
 def test_young_series_are_not_scored(values: Floats, settings: Settings) -> None:
