@@ -2,6 +2,8 @@
 
 import re
 
+from sidecar.config.problems import MOST_QUOTED, shortened
+
 _MILLISECONDS = {
     "y": 365 * 86_400_000,
     "w": 7 * 86_400_000,
@@ -14,7 +16,6 @@ _MILLISECONDS = {
 _PATTERN = re.compile("".join(f"(?:([0-9]+){unit})?" for unit in _MILLISECONDS))
 _WRITTEN = ("d", "h", "m", "s")
 _LONGEST = 100 * 365 * 86_400
-_MOST_QUOTED = 40
 _FORM = "write a duration like 30s, 5m, 1h30m or 7d"
 
 
@@ -25,7 +26,7 @@ def seconds(text: str) -> int:
     match = _PATTERN.fullmatch(text)
     if not text or match is None:
         raise ValueError(f"{shortened(text)!r} is not a duration: {_FORM}")
-    if len(text) > _MOST_QUOTED:
+    if len(text) > MOST_QUOTED:
         raise ValueError(f"is longer than 100y: {_FORM}")
     milliseconds = sum(
         int(count or 0) * size for count, size in zip(match.groups(), _MILLISECONDS.values(), strict=True)
@@ -49,8 +50,3 @@ def format_duration(duration: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
-
-
-def shortened(text: str) -> str:
-    """Text as an error message may quote it: no more of it than a line can bear."""
-    return text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 1]}…"

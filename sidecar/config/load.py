@@ -11,9 +11,8 @@ from pydantic_core import ErrorDetails
 from sidecar.config.checks import loop_faults, repeated_names, timing_faults
 from sidecar.config.document import Document, DocumentError, read_document
 from sidecar.config.document import Path as KeyPath
-from sidecar.config.duration import shortened
 from sidecar.config.messages import dotted, message
-from sidecar.config.problems import ConfigError, Problem
+from sidecar.config.problems import ConfigError, Problem, shortened
 from sidecar.config.schema import Config, LoopTiming, QuerySettings, Timing
 from sidecar.config.vocabulary import Origin
 

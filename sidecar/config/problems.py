@@ -3,6 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+MOST_QUOTED = 40
+"""Characters of what someone wrote, in a message."""
+
+
+def shortened(text: str, most: int = MOST_QUOTED) -> str:
+    """Text as an error message may quote it: no more of it than a line can bear."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:

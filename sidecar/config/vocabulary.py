@@ -21,7 +21,8 @@ from pydantic import (
     ValidationInfo,
 )
 
-from sidecar.config.duration import format_duration, seconds, shortened
+from sidecar.config.duration import format_duration, seconds
+from sidecar.config.problems import shortened
 
 T = TypeVar("T")
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.frame import Frame, LabelSet, describe, shortened
+from sidecar.config.problems import shortened
+from sidecar.prometheus.frame import LONGEST, Frame, LabelSet, describe
 from sidecar.prometheus.source import BadAnswerError, BadQueryError, LabelValues, RangeResult, UnfitError
 
 _EXCERPT = 200  # bytes of a body, in a message
@@ -34,7 +35,9 @@ def read_envelope(body: bytes, hook: Hook | None = None) -> dict[str, Any]:
     if not isinstance(envelope, dict) or envelope.get("status") not in ("success", "error"):
         raise BadAnswerError(f'not an answer of the Prometheus API, "status" is missing: {excerpt(body)}')
     if envelope["status"] == "error":
-        raise BadQueryError(shortened(f"{envelope.get('errorType', 'error')}: {envelope.get('error', 'no message')}"))
+        raise BadQueryError(
+            shortened(f"{envelope.get('errorType', 'error')}: {envelope.get('error', 'no message')}", LONGEST)
+        )
     return envelope
 
 
@@ -95,7 +98,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, Overf
 
 
 def _no_range(error: Exception) -> BadAnswerError:
-    return BadAnswerError(shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})"))
+    return BadAnswerError(shortened(f"not a range of the Prometheus API ({type(error).__name__}: {error})", LONGEST))
 
 
 Pair = tuple[str, str]

@@ -9,6 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.config.problems import shortened
+
 LabelSet: TypeAlias = tuple[tuple[str, str], ...]
 """The labels of a series as (name, value) pairs, sorted by name: hashable, and equal when the series are."""
 
@@ -19,12 +21,9 @@ LONGEST = 1000
 
 def describe(labels: LabelSet) -> str:
     """Write a label set as PromQL does."""
-    return shortened("{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels) + "}")
-
-
-def shortened(text: str) -> str:
-    """Return a text, or the beginning of one that is too long for a message."""
-    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+    return shortened(
+        "{" + ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels) + "}", LONGEST
+    )
 
 
 def sharing(labels: LabelSet, pairs: dict[tuple[str, str], tuple[str, str]]) -> LabelSet:
