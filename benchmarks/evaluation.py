@@ -1,13 +1,13 @@
 """What fits, scores, evaluations and the memory of one query cost, beside scikit-learn in the same process.
 
-    python -m benchmarks.evaluation [SERIES...] [--scope=S] [--siblings=N] [--runs=N] [--plot=FILE]
+    python -m benchmarks.evaluation [SERIES...] [--scope=S] [--siblings=N] [--fit-window=D] [--runs=N] [--plot=FILE]
 
-A week of 5-minute steps per series, with the lookback full. An evaluation goes from the bytes of Prometheus' answer
-with one new step to the published snapshot, without the search for the bands of the series whose turn it is, which
-comes on top; `with new models` is such a one in which the fits of a turn have come back: a 120th of the series changes
-to new models, and their alarms are replayed over the day before. `scoring` is the part that scikit-learn's
-`score_samples` would do, and `band` what the search takes for one series. All times are CPU seconds of this process,
-medians of the runs.
+A week of 5-minute steps per series, if no other `--fit-window` is asked for, with the lookback full. An evaluation goes
+from the bytes of Prometheus' answer with one new step to the published snapshot, without the search for the bands of
+the series whose turn it is, which comes on top; `with new models` is such a one in which the fits of a turn have come
+back: a 120th of the series changes to new models, and their alarms are replayed over the day before. `scoring` is the
+part that scikit-learn's `score_samples` would do, and `band` what the search takes for one series. All times are CPU
+seconds of this process, medians of the runs.
 One bundle of series is fitted, as by the loop in a process of its own whose start counts, and copies of its models
 serve all the others: the time of scoring does not depend on what is in a model. `of a day` is the same for as many
 series as go to one process on an ordinary day, where a bundle is one of a start. With `--scope=group` series stand in
@@ -30,11 +30,12 @@ from sklearn.ensemble import IsolationForest
 from benchmarks.held import resident
 from benchmarks.warm import Warm, cpu_seconds, query
 from sidecar.allocator import give_back_freed, give_back_large_blocks
+from sidecar.config.schema import QueryConfig
 from sidecar.detection import detector, features
 from sidecar.detection.models import Models
 from sidecar.detection.settings import Settings
 from sidecar.loop.terms import schedule_of
-from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.frame import View
 
 TURN = 512
 """Series whose bands are sought to see what that takes: an evaluation seeks those of about as many of 10,000."""
@@ -67,12 +68,12 @@ class Figures:
     apart: float
 
 
-def measured(series: int, scope: str, siblings: int, runs: int) -> Figures:
+def measured(asked: QueryConfig, series: int, siblings: int, runs: int) -> Figures:
     """Runs a warm query."""
     gc.collect()  # what came before must not make room for this
     give_back_freed()
     before = resident()
-    warm = Warm(series, scope, siblings, runs)
+    warm = Warm(asked, series, siblings, runs)
     whole, bands = warm.evaluations(runs)
     gc.collect()
     held = resident() - before
@@ -98,7 +99,7 @@ def measured(series: int, scope: str, siblings: int, runs: int) -> Figures:
     )
 
 
-def apart(models: Models, frame: Frame, settings: Settings) -> float:
+def apart(models: Models, frame: View, settings: Settings) -> float:
     """The largest relative difference between scores of all series at once and one by one, of some fifty."""
     rows = np.arange(0, len(models), max(1, len(models) // 50))
     whole = detector.score(models, frame.values, frame.end, settings, 1).score[rows, 0]
@@ -166,13 +167,15 @@ def main() -> None:
     parser.add_argument("series", type=int, nargs="*", default=[10, 100, 1000, 3000, 10_000])
     parser.add_argument("--scope", choices=["series", "group"], default="series")
     parser.add_argument("--siblings", type=int, default=100)
+    parser.add_argument("--fit-window", default="7d")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     give_back_large_blocks()  # as a sidecar does
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    fit, score = yardsticks(schedule_of(query(arguments.scope), "UTC").settings, arguments.runs)
-    found = [measured(series, arguments.scope, arguments.siblings, arguments.runs) for series in arguments.series]
+    asked = query(arguments.scope, arguments.fit_window)
+    fit, score = yardsticks(schedule_of(asked, "UTC").settings, arguments.runs)
+    found = [measured(asked, series, arguments.siblings, arguments.runs) for series in arguments.series]
     print(table(found, fit, score))
     if arguments.plot:
         draw(found, score, arguments.plot)

@@ -27,17 +27,16 @@ from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.loop.fitting import count
 from sidecar.loop.terms import schedule_of
 from sidecar.prometheus.answer import read_range
-from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.frame import Frame, View
 from sidecar.prometheus.source import LabelValues, RangeResult
 
 STEP, NOW, SHAPES = 300, 1_700_000_100, 64
 
 
-def query(scope: str) -> QueryConfig:
+def query(scope: str, fit_window: str) -> QueryConfig:
     """The query whose series are evaluated."""
-    return QueryConfig.model_validate(
-        {"name": "cpu", "expr": "cpu", "max_series": 100_000, "fit_window": "7d", "scope": scope, "group_by": ["group"]}
-    )
+    given = {"max_series": 100_000, "fit_window": fit_window, "scope": scope, "group_by": ["group"]}
+    return QueryConfig.model_validate({"name": "cpu", "expr": "cpu"} | given)
 
 
 class Noise:
@@ -140,14 +139,14 @@ def of_series(models: Models, job: FitJob) -> Models:
 class Warm:
     """A query all of whose series are scored, and whose evaluations are timed."""
 
-    def __init__(self, series: int, scope: str, siblings: int, runs: int) -> None:
-        schedule = schedule_of(query(scope), "UTC")
+    def __init__(self, asked: QueryConfig, series: int, siblings: int, runs: int) -> None:
+        schedule = schedule_of(asked, "UTC")
         self.source, self.board = Noise(series, siblings), Board()
         self.executor = OneBundle(runs, together(schedule, series))
         self.newest = NOW
         self.board.configure(["cpu"], staleness=300)
         around = Surroundings(self.source, self.executor, self.board, Telemetry(CollectorRegistry(), "benchmark"))
-        self.evaluator = Evaluator(query(scope), 0, "UTC", around)
+        self.evaluator = Evaluator(asked, 0, "UTC", around)
         for at in range(NOW, NOW + STEP):
             self.evaluator.evaluate(at)
             if len(self.board.snapshot.results["cpu"].series.labels) == series:
@@ -159,7 +158,7 @@ class Warm:
         """The models and alarms."""
         return self.evaluator._watch  # noqa: SLF001 what it costs is looked at from inside
 
-    def frame(self, at: int) -> Frame:
+    def frame(self, at: int) -> View:
         """The history up to a step that was evaluated."""
         return self.evaluator._history.advance(at).frame  # noqa: SLF001 as above
 
@@ -178,7 +177,7 @@ class Warm:
         """
         whole, bands, bound = [], [], self.watch.bound
 
-        def timed(frame: Frame, rows: NDArray[np.intp]) -> None:
+        def timed(frame: View, rows: NDArray[np.intp]) -> None:
             bands.append(cpu_seconds(lambda: bound(frame, rows)))
 
         self.watch.bound = timed  # type: ignore[method-assign]

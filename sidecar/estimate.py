@@ -12,7 +12,7 @@ from sidecar.detection.schedule import Schedule
 from sidecar.loop.bands import BandTurns
 from sidecar.loop.evaluator import part_of
 from sidecar.loop.fitting import BUNDLE_SERIES, MOST_WAITING
-from sidecar.loop.terms import schedule_of
+from sidecar.loop.terms import exact_steps_of, schedule_of
 from sidecar.prometheus.client import PrometheusClient
 from sidecar.prometheus.source import BadQueryError, PrometheusError, RangeSource
 
@@ -21,7 +21,8 @@ MB = 1_000_000
 PROCESS_BYTES = 76 * MB
 """Of a process without a series: 80 MB with 100 of them, less theirs. This and the following are from
 docs/explanation/performance.md, seconds on one of its cores."""
-SAMPLE_BYTES = 8.1
+SAMPLE_BYTES, COARSE_BYTES = 8.1, 2.4
+"""Of a sample as it came, and of an older one in two bytes, with its share of what goes with a block."""
 SERIES_BYTES = {Scope.SERIES: 16_500, Scope.GROUP: 3_500}
 """Beside the samples: the models, of groups of ten and more, the labels and the exported text."""
 COPIED_SAMPLE_BYTES = 8
@@ -100,13 +101,19 @@ def cost_of(query: QueryConfig, timezone: str, interval: int, found: int) -> Cos
     series = min(found, query.max_series)
     return Cost(
         series,
-        series * (SERIES_BYTES[query.scope] + SAMPLE_BYTES * schedule.lookback_steps),
+        series * (SERIES_BYTES[query.scope] + samples_bytes(query, schedule)),
         waiting_bytes(schedule, series),
         fitting_bytes(schedule, series),
         cores_of(query, schedule, interval, series),
         series * schedule.lookback_steps,
         series / query.step,
     )
+
+
+def samples_bytes(query: QueryConfig, schedule: Schedule) -> float:
+    """Of the lookback of one series."""
+    exact = min(exact_steps_of(schedule, query.missing.value), schedule.lookback_steps)
+    return SAMPLE_BYTES * exact + COARSE_BYTES * (schedule.lookback_steps - exact)
 
 
 def waiting_bytes(schedule: Schedule, series: int) -> float:

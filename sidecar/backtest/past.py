@@ -59,10 +59,10 @@ class Past:
 
         advance = asked(query.expr)
         if query.suppress_when is None:
-            return cls(advance.frame, None, advance.dropped, advance.warnings)
+            return cls(advance.frame.whole(), None, advance.dropped, advance.warnings)
         condition = asked(query.suppress_when)
         warnings = tuple(dict.fromkeys(advance.warnings + condition.warnings))
-        return cls(advance.frame, condition.frame, advance.dropped, warnings)
+        return cls(advance.frame.whole(), condition.frame.whole(), advance.dropped, warnings)
 
     def present(self, begin: int) -> NDArray[np.bool_]:
         """(series, steps) Whether a series had a sample, for the steps since `begin`."""

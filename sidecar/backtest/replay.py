@@ -16,8 +16,9 @@ from sidecar.detection.schedule import NEVER, Schedule
 from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Verdicts, Watch
 from sidecar.detection.watched import group_of
-from sidecar.loop.terms import policy_of, schedule_of
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.loop.terms import exact_steps_of, policy_of, schedule_of
+from sidecar.prometheus.coarse import border, coarsened
+from sidecar.prometheus.frame import Frame, LabelSet, View
 from sidecar.prometheus.history import FORGET
 
 Times = NDArray[np.int64]
@@ -60,7 +61,7 @@ class Judgement:
         return cls(verdicts, *np.full((2, 1, len(verdicts.times)), np.nan))
 
     @classmethod
-    def found(cls, verdicts: Verdicts, watch: Watch, frame: Frame) -> "Judgement":
+    def found(cls, verdicts: Verdicts, watch: Watch, frame: View) -> "Judgement":
         """Verdicts of a watch on the newest steps of a frame, with the band at each."""
         expected = verdicts.scores.expected
         return cls(verdicts, *band(watch.series.models, frame.values, expected, frame.end, watch.settings))
@@ -120,7 +121,7 @@ class Replayer:
 
     def _live(self, series: Series, begin: int, stop: int) -> Iterator[Judgement]:
         """The verdicts from `begin` to before `stop`, within one life of a series."""
-        tape = Tape.of(series, begin, stop, self.schedule)
+        tape = Tape.of(series, begin, stop, self.schedule, exact_steps_of(self.schedule, self.missing))
         watch = Watch(self.schedule, self.policy)
         for column, following in tape.epochs():
             live = filled(tape.window(column, column + 1), self.missing)
@@ -155,29 +156,38 @@ class Tape:
         labels: of the only row.
         begin: time of the first step to be judged.
         values: (1, lookback - 1 + steps), NaN where there is no sample.
+        coarse: the same as they are held for long.
         schedule: when models are fitted and come into use.
+        exact: how many of the newest steps the loop holds as they came.
     """
 
     labels: tuple[LabelSet, ...]
     begin: int
     values: NDArray[np.float64]
+    coarse: NDArray[np.float64]
     schedule: Schedule
+    exact: int
 
     @classmethod
-    def of(cls, series: Series, begin: int, stop: int, schedule: Schedule) -> "Tape":
+    def of(cls, series: Series, begin: int, stop: int, schedule: Schedule, exact: int) -> "Tape":
         """The steps from `begin` to before `stop`."""
         step, past = schedule.settings.step, schedule.lookback_steps - 1
         start = begin - past * step
         known = slice(*np.searchsorted(series.times, (start, stop)))
         values = np.full((1, (stop - start) // step), np.nan)
         values[0, (series.times[known] - start) // step] = series.values[known]
-        return cls((series.labels,), begin, values, schedule)
+        coarse = coarsened(values, stop // step - 1, 0)
+        return cls((series.labels,), begin, values, coarse, schedule, exact)
 
     def window(self, column: int, following: int) -> Frame:
         """What the loop sees at a step to be judged, and the steps after it until before `following`."""
         settings, lookback = self.schedule.settings, self.schedule.lookback_steps
         start = self.begin + (column - lookback + 1) * settings.step
-        return Frame(self.labels, start, settings.step, self.values[:, column : following + lookback - 1])
+        newest = self.begin // settings.step + column
+        border_at = max(border(newest, self.exact) - newest + lookback - 1, 0)
+        values = self.values[:, column : following + lookback - 1].copy()
+        values[:, :border_at] = self.coarse[:, column : column + border_at]
+        return Frame(self.labels, start, settings.step, values)
 
     def epochs(self) -> Iterator[tuple[int, int]]:
         """Spans of steps, begin and end (exclusive), within which no model is due and none comes into use.

@@ -11,8 +11,9 @@ from sidecar.detection.columns import TINY, Panel
 from sidecar.detection.detector import answer
 from sidecar.detection.features import Past
 from sidecar.detection.models import Models
-from sidecar.detection.settings import Settings, context_steps
+from sidecar.detection.settings import Settings
 from sidecar.detection.tables import Lookup
+from sidecar.prometheus.coarse import Matrix
 
 DOUBLINGS = 16
 """Steps outward, at most, each of which ends twice as far out as the one before: what lies past them is infinite."""
@@ -26,7 +27,7 @@ AT_ONCE = 2_048
 
 
 def band(
-    models: Models, values: Floats, expected: Floats, end: int, settings: Settings, *, threshold: float = 1.0
+    models: Models, values: Matrix, expected: Floats, end: int, settings: Settings, *, threshold: float = 1.0
 ) -> tuple[Floats, Floats]:
     """Lower and upper limit (S, n) for the last n columns of `values` (S, T), of which the last lies at `end`.
 
@@ -37,7 +38,7 @@ def band(
     limits = np.full((2, *expected.shape), np.nan)
     for first in range(0, n, at_once) if len(values) else ():
         block, after = slice(first, first + at_once), max(n - first - at_once, 0)
-        until = values[:, : values.shape[1] - after]
+        until = values[:, : values.shape[1] - after] if after else values
         search = Search(models, until, expected[:, block], end - after * settings.step, settings)
         limits[:, :, block] = search.first_flagged(threshold)
     known = np.isfinite(expected) & np.isfinite(values[:, values.shape[1] - n :])
@@ -51,13 +52,13 @@ class Search:
     Each column stands here twice: once for the values below the start, once for those above.
     """
 
-    def __init__(self, models: Models, values: Floats, start: Floats, end: int, settings: Settings) -> None:
+    def __init__(self, models: Models, values: Matrix, start: Floats, end: int, settings: Settings) -> None:
         n = start.shape[1]
-        recent = values[:, max(values.shape[1] - n - context_steps(settings), 0) :]
-        at = np.arange(recent.shape[1] - n, recent.shape[1])
+        panel = Panel.behind(values, end, settings, n)
+        at = np.arange(panel.width - n, panel.width)
         self.models, self.settings = models, settings
         self.lookup = Lookup.of(models.tables)
-        self.past = Past.of(models.basis, Panel.behind(recent, end, settings, n), np.concatenate([at, at]))
+        self.past = Past.of(models.basis, panel, np.concatenate([at, at]))
         self.start = np.concatenate([start, start], axis=1)
         self.outward = np.repeat([-1.0, 1.0], n) * np.maximum(models.basis.unit, TINY)[:, None]
 

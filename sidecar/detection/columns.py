@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from sidecar.detection.arrays import Bools, Floats, Ints
-from sidecar.detection.settings import DAY, HOUR, Settings, around_reach, day_reach
+from sidecar.detection.settings import DAY, HOUR, Settings, around_reach, context_steps, day_reach
+from sidecar.prometheus.coarse import Matrix
 
 Reader = Callable[[Ints], Floats]
 """Column numbers (...) to values (S, ...)."""
@@ -76,10 +77,10 @@ class Panel:
         return cls(Track(np.arange(values.shape[1]), np.asfortranarray(values)), end, settings)
 
     @classmethod
-    def behind(cls, values: Floats, end: int, settings: Settings, last: int) -> "Panel":
-        """The columns that the `last` ones are compared with: where these are few, a part that fits the cache."""
+    def behind(cls, values: Matrix, end: int, settings: Settings, last: int) -> "Panel":
+        """The last columns and those that they are compared with: where these are few, a part that fits the cache."""
         if last > FEW:
-            return cls.of(values, end, settings)
+            return cls.of(values[:, max(values.shape[1] - context_steps(settings) - last, 0) :], end, settings)
         asked = looked_at(values.shape[1], settings, last)
         return cls(Track(np.cumsum(asked) - 1, np.asfortranarray(values[:, asked])), end, settings)
 
@@ -122,7 +123,7 @@ def looked_at(width: int, settings: Settings, last: int) -> Bools:
     days = {*range(1, settings.days_back + 1), *range(7, 7 * settings.weeks_back + 1, 7)}
     for day in days:
         begin = width - last - day * settings.day_steps - around_reach(settings)
-        end = width - day * settings.day_steps + settings.slack_steps + HOUR // settings.step
+        end = width - day * settings.day_steps + settings.slack_steps + settings.clock_steps
         asked[max(begin, 0) : max(end, 0)] = True
     return asked
 

@@ -15,9 +15,10 @@ from sidecar.detection.columns import TINY, Panel
 from sidecar.detection.features import Past
 from sidecar.detection.lesson import FIT_CELLS, blocks, learn, learn_some
 from sidecar.detection.models import Models, Scores
-from sidecar.detection.settings import Settings, context_steps
+from sidecar.detection.settings import Settings
 from sidecar.detection.siblings import AT_ONCE, Siblings, fit_siblings
 from sidecar.detection.tables import Lookup, fit_tables
+from sidecar.prometheus.coarse import Matrix
 
 SCORE_CELLS = 1 << 10
 """Columns, of all series together, that are scored at once: so they fit the cache."""
@@ -73,7 +74,7 @@ def score_of(models: Models, rarity: Floats, settings: Settings) -> Floats:
     return on_scale(combination.ratio(rarity, models.grounds, settings), models.median_ratio)
 
 
-def score(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:
+def score(models: Models, values: Matrix, end: int, settings: Settings, last: int) -> Scores:
     """Scores of the `last` columns of `values` (S, T), a model per row; `end` is the last one's time.
 
     Columns need `context_steps` of past in `values`: what lies before counts as missing. Column by column or all at
@@ -93,10 +94,9 @@ def together(asked: Bools, most: int) -> Iterator[Ints | slice]:
         yield slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] < len(rows) else rows
 
 
-def score_block(models: Models, values: Floats, end: int, settings: Settings, last: int) -> Scores:
+def score_block(models: Models, values: Matrix, end: int, settings: Settings, last: int) -> Scores:
     """As `score`, all series at once."""
-    recent = values[:, max(values.shape[1] - context_steps(settings) - last, 0) :]
-    panel = Panel.behind(recent, end, settings, last)
+    panel = Panel.behind(values, end, settings, last)
     at = np.arange(panel.width - last, panel.width)
     newest, past = panel.read(at), Past.of(models.basis, panel, at)
     result, rarity = answer(models, Lookup.of(models.tables), past, newest, settings)

@@ -12,9 +12,10 @@ from sidecar.detection.arrays import Bools, Floats, Hashes
 from sidecar.detection.detector import fit
 from sidecar.detection.models import Models
 from sidecar.detection.schedule import Schedule
-from sidecar.detection.settings import Settings
+from sidecar.detection.settings import Settings, days_reach
 from sidecar.detection.siblings import Siblings, teachers
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.coarse import BLOCK, coarsened, counted
+from sidecar.prometheus.frame import LabelSet, View
 
 JOB_SERIES = 256
 """The most series of one fit, so that the first models arrive while the others are still fitted."""
@@ -27,7 +28,8 @@ class FitJob:
     Attributes:
         labels: the series.
         instant: time of the last column, unix seconds.
-        values: shape (rows, steps), the fit window of the series and, behind them, of siblings that only teach.
+        values: shape (rows, steps), the fit window of the series and, behind them, of siblings that only teach. It
+            begins earlier, with a block: what becomes coarse does so in whole ones.
         settings: the query's.
         siblings: which rows belong together; None where each stands for itself.
     """
@@ -40,7 +42,9 @@ class FitJob:
 
     def run(self) -> Models:
         """Fits the models, a row per series."""
-        models = fit(self.values, self.instant, self.settings, self.siblings)
+        settings = self.settings
+        values = coarsened(self.values, self.instant // settings.step, days_reach(settings))
+        models = fit(values[:, -settings.fit_steps :], self.instant, settings, self.siblings)
         return models.take(slice(len(self.labels)))
 
 
@@ -50,7 +54,7 @@ def run(jobs: Sequence[FitJob]) -> list[Models]:
 
 
 def jobs_of(
-    frame: Frame, instant: int, due: Bools, schedule: Schedule, *, groups: Hashes, hashes: Hashes
+    frame: View, instant: int, due: Bools, schedule: Schedule, *, groups: Hashes, hashes: Hashes
 ) -> Iterator[FitJob]:
     """The fits of the rows of a frame that are `due` at an instant; siblings follow each other.
 
@@ -58,8 +62,9 @@ def jobs_of(
     """
     settings, alone = schedule.settings, schedule.group_by is None
     stop = max((instant - frame.start) // frame.step + 1, 0)
-    values = frame.values[:, max(stop - settings.fit_steps, 0) : stop]
-    teaches = due if alone else teachers(groups, hashes, values, settings.min_steps)
+    window = max(stop - settings.fit_steps, 0), stop
+    begin = max(window[0] - (frame.start // frame.step + window[0]) % BLOCK, 0)
+    teaches = due if alone else teachers(groups, hashes, counted(frame.values, *window), settings.min_steps)
     rows = np.flatnonzero(due)
     rows = rows[np.argsort(groups[rows], kind="stable")]
     for fitted in (rows[i : i + JOB_SERIES] for i in range(0, len(rows), JOB_SERIES)):
@@ -67,4 +72,4 @@ def jobs_of(
         whole = np.concatenate([fitted, others])
         siblings = None if alone else Siblings.of(groups[whole], teaches[whole])
         labels = tuple(frame.labels[row] for row in fitted)
-        yield FitJob(labels, instant, values[whole], settings, siblings)
+        yield FitJob(labels, instant, frame.values[whole, begin:stop], settings, siblings)

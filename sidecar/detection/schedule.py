@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.detection.arrays import Times
-from sidecar.detection.settings import DAY, HOUR, Settings, context_steps
-from sidecar.prometheus.frame import Frame
+from sidecar.detection.settings import DAY, HOUR, WEEK, Settings, context_steps, days_reach
+from sidecar.prometheus.coarse import BLOCK
+from sidecar.prometheus.frame import View
 
 SLOTS = 24
 """`fit_every` is divided into so many slots; a fit has one slot's length to come back, within the limits of `lead`."""
@@ -27,7 +28,7 @@ LEAST_REPLAY_SECONDS, REPLAY_STEPS = 8 * HOUR, 2_880
 NEVER = -(2**63)
 """The fit instant of a series that has none yet."""
 
-STRIP = 64
+SOUGHT = 64
 """Columns in which first samples are sought at once."""
 
 
@@ -69,8 +70,26 @@ class Schedule:
 
     @property
     def lookback_steps(self) -> int:
-        """Steps that must be kept so that the model in effect can be fitted, and its alarms replayed, at any time."""
-        return max(self.settings.fit_steps, context_steps(self.settings) + self.replay_steps) + self._age_steps + 1
+        """Steps that must be kept so that the model in effect can be fitted, and its alarms replayed, at any time.
+
+        Where a fit takes the older ones for coarse, a block more: what it looks at begins with a whole one.
+        """
+        settings = self.settings
+        steps = max(settings.fit_steps, context_steps(settings) + self.replay_steps) + self._age_steps + 1
+        return steps + BLOCK if settings.fit_steps > days_reach(settings) else steps
+
+    @property
+    def exact_steps(self) -> int:
+        """Steps that must be held as they came; those before become coarse, block by block, when nothing looks at them.
+
+        A score compares with the days of a week, then only with the same time two and three weeks ago. Between the two
+        samples change unseen, so that it does not matter how long ago. Fits, which look everywhere, take for coarse
+        all that scores may find so. Where models are in use for too long for that, only what no score looks at changes.
+        """
+        settings = self.settings
+        near, far = days_reach(settings), 2 * WEEK // settings.step - settings.clock_steps - 1
+        unseen = settings.weeks_back < 2 or near + self.judged_steps + self._age_steps + BLOCK <= far  # noqa: PLR2004
+        return max(near if unseen else context_steps(settings), BLOCK) + self.judged_steps
 
     @property
     def replay_steps(self) -> int:
@@ -130,13 +149,13 @@ def turns_of(groups: NDArray[np.uint64]) -> NDArray[np.int64]:
     return (slot * np.uint64(TURNS) + turn).astype(np.int64)
 
 
-def first_samples(frame: Frame) -> NDArray[np.int64]:
+def first_samples(frame: View) -> NDArray[np.int64]:
     """Time of the first sample of each series; `NEVER` where it stands in the first column, so may well be older."""
     first = np.full(len(frame.values), NEVER)
-    waiting = np.flatnonzero(np.isnan(frame.values[:, 0])) if len(frame.times) else np.arange(len(first))
+    waiting = np.flatnonzero(np.isnan(frame.values[:, :1])) if len(frame.times) else np.arange(len(first))
     first[waiting] = frame.end + frame.step
-    for left in range(0, len(frame.times), STRIP) if len(waiting) else ():
-        known = ~np.isnan(frame.values[waiting, left : left + STRIP])
+    for left in range(0, len(frame.times), SOUGHT) if len(waiting) else ():
+        known = ~np.isnan(frame.values[waiting, left : left + SOUGHT])
         begun = known.any(axis=1)
         first[waiting[begun]] = frame.start + (left + known[begun].argmax(axis=1)) * frame.step
         waiting = waiting[~begun]

@@ -95,6 +95,11 @@ class Settings:
         return max(self.bucket, round(15 * MINUTE / self.step))
 
     @property
+    def clock_steps(self) -> int:
+        """Columns that the same time of another day may be off, where the clock was changed by an hour: rounded up."""
+        return -(-HOUR // self.step)
+
+    @property
     def rough_steps(self) -> int:
         """Differences from column to column whose mean size is taken: as many as a short mean has, ten at least."""
         return max(10, self.short_steps)
@@ -113,7 +118,7 @@ class Settings:
 def around_reach(settings: Settings) -> int:
     """Columns before the same time of another day that have to do with it, also where the clock was changed."""
     windows = 2 * settings.long_steps + settings.short_steps + settings.rough_steps + 10 * settings.bucket
-    return windows + settings.slack_steps + HOUR // settings.step
+    return windows + settings.slack_steps + settings.clock_steps
 
 
 def day_reach(settings: Settings) -> int:
@@ -122,7 +127,12 @@ def day_reach(settings: Settings) -> int:
     return max(day, settings.jump_steps) + around_reach(settings)
 
 
+def days_reach(settings: Settings) -> int:
+    """Columns of the last days that a column has to do with; before them only the same time of some weeks ago has."""
+    return max(settings.days_back * settings.day_steps + around_reach(settings), day_reach(settings))
+
+
 def context_steps(settings: Settings) -> int:
     """Columns of the past that scoring one column needs."""
-    days = max(settings.days_back, 7 * settings.weeks_back)
-    return max(days * settings.day_steps + around_reach(settings), day_reach(settings))
+    weeks = 7 * settings.weeks_back * settings.day_steps + around_reach(settings)
+    return max(weeks, days_reach(settings))

@@ -67,12 +67,11 @@ class Siblings:
         return np.clip(wanted, TAUGHT, TAUGHT_MOST).astype(np.intp)[self.group]
 
 
-def teachers(groups: Hashes, hashes: Hashes, values: Floats, least: int) -> Bools:
-    """Which of the series `values` (S, W) teach: of each group those with the longest past, then the lowest hash.
+def teachers(groups: Hashes, hashes: Hashes, samples: Ints, least: int) -> Bools:
+    """Which of the series, with so many samples (S,), teach: of each group those with the most, then the lowest hash.
 
     Half of the `least` samples that a series is to have will do, as for its own model.
     """
-    samples = np.count_nonzero(~np.isnan(values), axis=1)
     order = np.lexsort((hashes, -samples, groups))
     _, begin, size = np.unique(groups[order], return_index=True, return_counts=True)
     rank = np.empty(len(order), dtype=np.intp)

@@ -15,7 +15,7 @@ from sidecar.detection.models import Models, Scores
 from sidecar.detection.schedule import NEVER, Schedule, first_samples
 from sidecar.detection.settings import DAY, Settings
 from sidecar.detection.watched import Watched
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.frame import LabelSet, View
 
 BLOCK_STEPS = 16_384
 """About how many steps are replayed at once, of all series together: it bounds the memory of a change of models."""
@@ -59,7 +59,7 @@ class Verdicts:
     outcome: Outcome
 
     @classmethod
-    def blank(cls, frame: Frame, last: int, settings: Settings) -> "Verdicts":
+    def blank(cls, frame: View, last: int, settings: Settings) -> "Verdicts":
         """Nothing scored and nothing flagged in the last columns of a frame."""
         values = frame.values[:, frame.values.shape[1] - last :]
         scores = Scores.blank(len(values), values.shape[1], settings)
@@ -121,7 +121,7 @@ class Watch:
         self.adopted_anew: NDArray[np.intp] = np.empty(0, np.intp)
         """Those of them of which this was not told before."""
 
-    def follow(self, frame: Frame) -> None:
+    def follow(self, frame: View) -> None:
         """Makes the rows those of a frame: series that left are forgotten, new ones have no model."""
         if frame.labels is self.labels:
             return
@@ -130,7 +130,7 @@ class Watch:
         series.put(stay, self.series.take(of))
         self.labels, self.series, self.verdicts = frame.labels, series, None
 
-    def due(self, frame: Frame, most: int | None = None) -> list[FitJob]:
+    def due(self, frame: View, most: int | None = None) -> list[FitJob]:
         """The fits to be done now, each asked for once; `install` or `abandon` answers them.
 
         Empty until one of them has waited for `patience`: done together they cost less. Then of `most` series at most,
@@ -146,7 +146,7 @@ class Watch:
         parts = [jobs_of(frame, at, due & (wanted == at), self.schedule, **siblings) for at in instants]
         return [job for part in parts for job in part]
 
-    def _wanted(self, frame: Frame) -> NDArray[np.int64]:
+    def _wanted(self, frame: View) -> NDArray[np.int64]:
         """The fit instant of each series that is to be asked for next: none is left out for one that came after it."""
         first, groups, asked = first_samples(frame), self.series.groups, self.series.asked
         in_effect = self.schedule.in_effect(frame.end, first, groups)
@@ -166,16 +166,16 @@ class Watch:
         self.series.asked[rows] = self.series.instant[rows]
         self.series.failed[rows] = True
 
-    def has_news(self, frame: Frame) -> bool:
+    def has_news(self, frame: View) -> bool:
         """Whether a step is new in the frame or a model comes into use."""
         in_effect = any(fitted.instant + self.schedule.lead <= frame.end for fitted in self.fresh)
         return in_effect or self._new_steps(frame) > 0
 
-    def verdicts_of(self, frame: Frame) -> Verdicts | None:
+    def verdicts_of(self, frame: View) -> Verdicts | None:
         """The verdicts on a frame, where there is nothing in it that they do not know yet."""
         return None if self.has_news(frame) or frame.labels is not self.labels else self.verdicts
 
-    def missed(self, frame: Frame) -> int:
+    def missed(self, frame: View) -> int:
         """How many steps came between the last one that was judged and the newest."""
         return max(self._new_steps(frame) - 1, 0)
 
@@ -186,7 +186,7 @@ class Watch:
         """
         self.scored_until, self.verdicts, self._resuming = NEVER, None, True
 
-    def advance(self, frame: Frame, suppressed: Bools | None = None) -> Verdicts:
+    def advance(self, frame: View, suppressed: Bools | None = None) -> Verdicts:
         """Scores the steps that are new in a frame, and moves the alarms over them.
 
         `suppressed`, of the frame's shape, says where an alarm must not begin. Without a new step only series whose
@@ -217,7 +217,7 @@ class Watch:
         self.scored_until, self.verdicts = frame.end, verdicts
         return verdicts
 
-    def bound(self, frame: Frame, rows: NDArray[np.intp]) -> None:
+    def bound(self, frame: View, rows: NDArray[np.intp]) -> None:
         """Finds the bands of some series at the newest step."""
         if self.verdicts is None:
             return
@@ -228,7 +228,7 @@ class Watch:
             self.series.lower[block], self.series.upper[block] = lower[:, 0], upper[:, 0]
         self.series.bounded[rows] = frame.end
 
-    def _adopt(self, frame: Frame, ended: NDArray[np.intp], began: NDArray[np.int64], *, cut_short: Bools) -> None:
+    def _adopt(self, frame: View, ended: NDArray[np.intp], began: NDArray[np.int64], *, cut_short: Bools) -> None:
         """Finds which rows are adopted: the alarm `ended` though the change stays, or a new model cut it short.
 
         An alarm that began within a day of the last such row belongs to the same change, which is told once.
@@ -239,7 +239,7 @@ class Watch:
         self.adopted_anew = anew = rows[began[rows] > self.series.adopted[rows] + DAY]
         self.series.adopted[anew] = frame.end
 
-    def _new_steps(self, frame: Frame) -> int:
+    def _new_steps(self, frame: View) -> int:
         if self.scored_until == NEVER:
             return 1
         return min((frame.end - self.scored_until) // frame.step, len(frame.times))
@@ -263,7 +263,7 @@ class Watch:
         return changed
 
     def _judge(
-        self, frame: Frame, suppressed: Bools | None, rows: NDArray[np.intp] | slice, verdicts: Verdicts, last: int
+        self, frame: View, suppressed: Bools | None, rows: NDArray[np.intp] | slice, verdicts: Verdicts, last: int
     ) -> None:
         """Scores the last columns of some rows, moves their alarms on, and enters what is new into the verdicts."""
         last = min(last, frame.values.shape[1])

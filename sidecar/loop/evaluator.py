@@ -27,8 +27,8 @@ from sidecar.loop.inspection import LettingGo, case_of
 from sidecar.loop.results import newly_flagged, rows_by_state, series_table, unscored
 from sidecar.loop.suppression import Suppression
 from sidecar.loop.telling import Teller
-from sidecar.loop.terms import policy_of, schedule_of
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.loop.terms import exact_steps_of, policy_of, schedule_of
+from sidecar.prometheus.frame import LabelSet, View
 from sidecar.prometheus.history import Advance, History
 from sidecar.prometheus.shard import ListingSource, NoSource, Shard, ShardSource
 from sidecar.prometheus.source import (
@@ -106,6 +106,7 @@ class Evaluator:
             query.step,
             schedule.lookback_steps,
             query.max_series,
+            exact=exact_steps_of(schedule, self._missing),
             min_samples=schedule.settings.min_steps,
         )
         self._suppression = suppression_of(query, schedule, self._source)
@@ -179,7 +180,7 @@ class Evaluator:
         if not any(name in wanted for label_set in labels for name, _ in label_set):
             self._log.warning("no series has a label of group_by: all count as one group", group_by=", ".join(wanted))
 
-    def _suppressed_in(self, frame: Frame) -> Bools | None:
+    def _suppressed_in(self, frame: View) -> Bools | None:
         if self._suppression is None:
             return None
         try:
@@ -191,7 +192,7 @@ class Evaluator:
             self._log.warning("suppress_when returns more series than max_series", left_out=condition.dropped)
         return self._suppression.mask(frame, condition.frame)
 
-    def _judge(self, frame: Frame, suppressed: Bools | None) -> Verdicts:
+    def _judge(self, frame: View, suppressed: Bools | None) -> Verdicts:
         self._suppressed = suppressed
         before = self._watch.series.flagged.copy()
         if self._watch.missed(frame) > MOST_MISSED:

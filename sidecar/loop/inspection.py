@@ -9,7 +9,7 @@ from sidecar.detection.missing import filled
 from sidecar.detection.review import Case
 from sidecar.detection.schedule import NEVER
 from sidecar.detection.watch import Watch
-from sidecar.prometheus.frame import Frame
+from sidecar.prometheus.frame import Frame, View
 from sidecar.prometheus.source import RangeResult, RangeSource, StoppedError
 
 
@@ -42,7 +42,7 @@ class LettingGo:
         return result
 
 
-def case_of(row: int, frame: Frame, missing: str, watch: Watch, suppressed: Bools | None) -> Case | None:
+def case_of(row: int, frame: View, missing: str, watch: Watch, suppressed: Bools | None) -> Case | None:
     """A copy of what is known of a series up to the newest step that was scored; None where there is none.
 
     Args:
@@ -60,7 +60,7 @@ def case_of(row: int, frame: Frame, missing: str, watch: Watch, suppressed: Bool
     samples = Frame((labels,), frame.start, frame.step, frame.values[at : at + 1, :columns].copy())
     models = watch.series.models.take(np.array([row]))
     return Case(
-        filled(samples, missing),
+        filled(samples, missing).whole(),
         models,
         int(watch.series.instant[row]),
         watch.schedule,

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.frame import LabelSet, View
 from sidecar.prometheus.history import History
 
 
@@ -22,13 +22,13 @@ class Suppression:
         self._concerned: NDArray[np.bool_] = np.zeros((0, 0), bool)
         self._known: tuple[tuple[LabelSet, ...], tuple[LabelSet, ...]] = ((), ())
 
-    def mask(self, frame: Frame, condition: Frame) -> NDArray[np.bool_]:
+    def mask(self, frame: View, condition: View) -> NDArray[np.bool_]:
         """Whether the condition holds, for each series of the frame and each of its steps, by its own samples."""
         if self._known != (frame.labels, condition.labels):
             self._known = (frame.labels, condition.labels)
             self._concerned = concerned(frame.labels, condition.labels)
-        holds = np.nan_to_num(condition.values) != 0
-        mask = np.zeros_like(frame.values, dtype=bool)
+        holds = np.nan_to_num(condition.values[:, :]) != 0
+        mask = np.zeros(frame.values.shape, bool)
         width = min(len(frame.times), len(condition.times))
         mask[:, len(frame.times) - width :] = self._concerned @ holds[:, len(condition.times) - width :]
         return mask

@@ -5,6 +5,7 @@ import math
 from sidecar.config.schema import QueryConfig
 from sidecar.config.vocabulary import Missing, Scope
 from sidecar.detection.alarm import Policy
+from sidecar.detection.missing import FILLING
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings
 
@@ -19,6 +20,14 @@ def schedule_of(query: QueryConfig, timezone: str) -> Schedule:
         alarm_budget=query.alarm_budget.per_second,
     )
     return Schedule(settings, query.fit_every, query.group_by if query.scope is Scope.GROUP else None)
+
+
+def exact_steps_of(schedule: Schedule, missing: str) -> int:
+    """How many of its newest samples are held as they came.
+
+    All, where gaps are filled: what stands in a gap then counts for the range that a coarse block is held in.
+    """
+    return schedule.lookback_steps if missing in FILLING else schedule.exact_steps
 
 
 def policy_of(query: QueryConfig) -> Policy:

@@ -1,4 +1,4 @@
-"""The one shape of data in the project: the samples of a query as a matrix of series x steps."""
+"""The one shape of data in the project: the samples of a query as a matrix of series x steps, or a view of one."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.config.problems import shortened
+from sidecar.prometheus.coarse import Matrix
 
 LabelSet: TypeAlias = tuple[tuple[str, str], ...]
 """The labels of a series as (name, value) pairs, sorted by name: hashable, and equal when the series are."""
@@ -40,20 +41,20 @@ def _copied(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """The samples of one query over an aligned range, a row per series and a column per step.
+class View:
+    """The samples of one query over an aligned range, a row per series and a column per step, of which parts are read.
 
     Attributes:
         labels: one label set per row, in ascending order.
         start: time of the first column, unix seconds, a multiple of `step`.
         step: seconds between columns.
-        values: float64, shape (series, steps), NaN where there is no sample.
+        values: shape (series, steps), NaN where there is no sample.
     """
 
     labels: tuple[LabelSet, ...]
     start: int
     step: int
-    values: NDArray[np.float64]
+    values: Matrix
 
     @property
     def end(self) -> int:
@@ -64,6 +65,21 @@ class Frame:
     def times(self) -> NDArray[np.int64]:
         """Times of the columns, unix seconds."""
         return self.start + self.step * np.arange(self.values.shape[1], dtype=np.int64)
+
+    def whole(self) -> "Frame":
+        """All of the samples."""
+        return Frame(self.labels, self.start, self.step, self.values[:, :])
+
+
+@dataclass(frozen=True, slots=True)
+class Frame(View):
+    """A view whose samples are all at hand.
+
+    Attributes:
+        values: float64, shape (series, steps), NaN where there is no sample.
+    """
+
+    values: NDArray[np.float64]
 
 
 def join(frames: Sequence[Frame]) -> Frame:

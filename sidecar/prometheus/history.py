@@ -7,7 +7,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.frame import Frame, LabelSet, View
 from sidecar.prometheus.lookback import Lookback, Samples, newest_samples
 from sidecar.prometheus.source import PrometheusError, RangeResult, RangeSource, TooLargeError
 
@@ -21,7 +21,7 @@ class Advance:
 
     Attributes:
         frame: the whole lookback; its labels are the same object while the series are, and its values are
-            good until the next advance.
+            to be read until the next advance.
         present: bool, shape (series,), whether the source had the series at the newest step, were it as NaN.
         dropped: series of the newest answer that `max_series` left out.
         warnings: what the server said about its answers, here and below also to an advance before that failed.
@@ -30,7 +30,7 @@ class Advance:
         size: bytes received, uncompressed.
     """
 
-    frame: Frame
+    frame: View
     present: NDArray[np.bool_]
     dropped: int
     warnings: tuple[str, ...] = ()
@@ -69,6 +69,7 @@ class History:
         step: seconds between samples.
         length: steps held.
         max_series: series held at most.
+        exact: how many of the newest steps are held as they come, `BLOCK` or more; None: all.
         max_gone: series held beside them that are gone; None: as many again.
         forget: steps after which a series is not expected to come back.
         min_samples: samples that make a vanished series worth keeping.
@@ -86,6 +87,7 @@ class History:
         length: int,
         max_series: int,
         *,
+        exact: int | None = None,
         max_gone: int | None = None,
         forget: int = FORGET,
         min_samples: int = 1,
@@ -94,6 +96,7 @@ class History:
     ) -> None:
         self._source, self._expr = source, expr
         self._step, self._length, self._max_series = step, length, max_series
+        self._exact = length if exact is None else exact
         self._max_gone = max_series if max_gone is None else max_gone
         self._forget, self._min_samples = forget * step, min_samples
         self._budget, self._fewest_steps = samples_per_request, fewest_steps
@@ -104,9 +107,9 @@ class History:
         self._let_go: dict[LabelSet, Samples] = {}  # those let go of last come last
 
     @property
-    def frame(self) -> Frame | None:
+    def frame(self) -> View | None:
         """The lookback as it is, in the middle of an advance too; None before the first."""
-        return self._window.frame() if self._window else None
+        return self._window.view() if self._window else None
 
     def advance(self, at: int) -> Advance:
         """Bring the lookback to the newest whole step at or before `at`, unix seconds.
@@ -129,7 +132,7 @@ class History:
         self._prune(window)
         warnings = tuple(tally.warnings)
         present = window.seen == window.end
-        return Advance(window.frame(), present, self._dropped, warnings, tally.requests, tally.samples, tally.size)
+        return Advance(window.view(), present, self._dropped, warnings, tally.requests, tally.samples, tally.size)
 
     def _moved(self, end: int, tally: _Tally) -> Lookback:
         window = self._window
@@ -143,7 +146,7 @@ class History:
         """Start anew, with the newest step: it tells how many series there are, and so how much to ask for at once."""
         newest = self._source.query_range(self._expr, end, end, self._step)
         tally.add(newest)
-        self._window = window = Lookback(self._step, self._length, end - self._length * self._step)
+        self._window = window = Lookback(self._step, self._length, end - self._length * self._step, self._exact)
         self._partial, self._let_go = None, {}
         self._fill(window, window.end + self._step, end - self._step, len(newest.frame.labels), tally)
         self._take(window, newest)
@@ -186,12 +189,10 @@ class History:
     def _take(self, window: Lookback, result: RangeResult) -> bool:
         """Take the samples of an answer; False if it was not whole."""
         frame = result.frame
-        if frame.end > window.end:
-            window.slide(frame.end)
         left_out = self._admit(window, frame)
+        window.write(frame)
         if frame.end == window.end:  # not where a past answer is made whole
             self._dropped = left_out
-        window.write(frame)
         whole = not any(map(_tells_of_a_loss, result.warnings))
         if not whole:
             self._partial = frame.start if self._partial is None else min(self._partial, frame.start)
@@ -202,7 +203,7 @@ class History:
         if frame.labels == window.labels and len(frame.labels) <= self._max_series:
             return 0
         labels, seen = _union(window, frame)
-        live = seen == window.end
+        live = seen == max(window.end, frame.end)
         kept = np.ones(len(labels), np.bool_)
         for rows, most in ((np.flatnonzero(live), self._max_series), (np.flatnonzero(~live), self._max_gone)):
             kept[rows[_beyond(most, [labels[row] for row in rows], seen[rows])]] = False

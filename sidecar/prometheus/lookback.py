@@ -1,19 +1,15 @@
-"""The newest steps of a set of series in one buffer, which moves on without being copied for every step."""
+"""The newest steps of a set of series: the last of them as they came, those before coarse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.frame import Frame, LabelSet, sharing
-
-Number = TypeVar("Number", np.float64, np.int64)
-
-DTYPE = np.float64
-_BLOCK = 64  # rows or columns moved at once: no second matrix is ever held
-_SLACK = 128  # one column in so many is room to move on
+from sidecar.prometheus.coarse import BLOCK, Held, Matrix, Rows, border
+from sidecar.prometheus.frame import Frame, LabelSet, View, sharing
+from sidecar.prometheus.strip import CoarseStrip, Strip, taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +27,8 @@ class Lookback:
         step: seconds between columns.
         length: number of columns.
         end: time of the last column, unix seconds, a multiple of `step`.
+        exact: how many of the newest columns are to be held as they came, `BLOCK` or more; those before become coarse
+            block by block.
 
     Attributes:
         labels: the label sets of the rows, ascending; the same object for as long as the rows are the same.
@@ -38,14 +36,17 @@ class Lookback:
         counts: int64, shape (rows,), number of samples in the window.
     """
 
-    def __init__(self, step: int, length: int, end: int) -> None:
+    def __init__(self, step: int, length: int, end: int, exact: int) -> None:
         self.step, self.length, self.end = step, length, end
         self.labels: tuple[LabelSet, ...] = ()
         self.seen = np.empty(0, np.int64)
         self.counts = np.empty(0, np.int64)
         self._row_of: dict[LabelSet, int] = {}
-        self._left = 0
-        self._buffer = np.empty((0, length + max(16, length // _SLACK)), DTYPE)
+        self._exact_steps = min(exact, length)
+        blocks = -(-(length - self._exact_steps) // BLOCK)
+        self._coarse = CoarseStrip(blocks * BLOCK)
+        # A block becomes coarse as a whole: for up to a step less than its length more are exact.
+        self._exact = Strip(self._exact_steps + (BLOCK - 1 if blocks else 0), np.float64(np.nan))
 
     @property
     def start(self) -> int:
@@ -56,29 +57,41 @@ class Lookback:
         """Return the row of each label set, -1 for those that are not held."""
         return np.fromiter((self._row_of.get(label_set, -1) for label_set in labels), np.int64, len(labels))
 
-    def frame(self) -> Frame:
-        """Return the window, read-only; its values are good until the window changes."""
-        values = self._window[:]
-        values.flags.writeable = False
-        return Frame(self.labels, self.start, self.step, values)
+    def view(self) -> View:
+        """Return the window, to be read until it changes."""
+        return View(self.labels, self.start, self.step, self._values)
+
+    def write(self, frame: Frame) -> None:
+        """Put the samples of a frame into their place; where it has none, what is held stays.
+
+        It begins within the window, or a step after it.  Where it ends later, the window moves on as it goes.
+        """
+        rows, values = self._rows_of(frame)
+        first, steps = frame.start // self.step, values.shape[1]
+        cuts = [0, *range(BLOCK - first % BLOCK, steps, BLOCK), steps]
+        for left, right in pairwise(cuts):
+            self.slide(frame.start + (right - 1) * self.step)
+            self._merge(rows, values[:, left:right], frame.start + left * self.step)
+        self.seen[rows] = np.maximum(self.seen[rows], newest_samples(frame.end, frame.step, values))
 
     def slide(self, end: int) -> None:
-        """Move the window on to `end`; its new columns have no samples yet."""
-        steps = min((end - self.end) // self.step, self.length)
-        self.counts -= _samples(self._window[:, :steps])
-        self.end = end
-        self._left += steps
-        if self._left + self.length > self._buffer.shape[1]:
-            self._compact(self.length - steps)
-        self._window[:, self.length - steps :] = np.nan
+        """Move the window on to `end`, if that is later; its new columns have no samples yet."""
+        while self.end < end:
+            steps = min((end - self.end) // self.step, BLOCK)
+            self.counts -= _samples(self._values[:, :steps])
+            if self._coarse.length and self._border(steps) > self._border(0):
+                self._coarse.append(self._exact.cells[:, self._first_exact : self._first_exact + BLOCK])
+            self._exact.slide(steps)
+            self.end += steps * self.step
 
     def arrange(self, labels: Sequence[LabelSet]) -> None:
         """Make `labels`, ascending, the rows: known ones keep their samples, new ones have none, others go."""
         rows = self.rows(labels)
         new = rows < 0
-        self._move_rows(rows, new)
-        self.seen = np.where(new, self.start - self.step, _taken(self.seen, rows))
-        self.counts = np.where(new, 0, _taken(self.counts, rows))
+        self._exact.arrange(rows)
+        self._coarse.arrange(rows)
+        self.seen = np.where(new, self.start - self.step, taken(self.seen, rows))
+        self.counts = np.where(new, 0, taken(self.counts, rows))
         known = self.labels
         pairs = {pair: pair for label_set in known for pair in label_set}
         self.labels = tuple(
@@ -87,65 +100,64 @@ class Lookback:
         )
         self._row_of = {label_set: row for row, label_set in enumerate(self.labels)}
 
-    def write(self, frame: Frame) -> None:
-        """Put the samples of a frame within the window into their place; where it has none, what is held stays."""
-        rows, values = self._held(frame)
-        left = (frame.start - self.start) // self.step
-        place = self._window[:, left : left + values.shape[1]]
-        held = place[rows]
-        merged = np.where(np.isnan(values), held, values)
-        self.counts[rows] += _samples(merged) - _samples(held)
-        place[rows] = merged
-        self.seen[rows] = np.maximum(self.seen[rows], newest_samples(frame.end, frame.step, values))
-
     def samples(self, row: int) -> Samples:
         """Return the samples of a row."""
-        held = self._window[row]
+        held = self._values[row : row + 1, :][0]
         columns = np.flatnonzero(np.isfinite(held))
         return Samples(self.start + columns * self.step, held[columns])
 
     def put_back(self, labels: LabelSet, samples: Samples) -> None:
         """Put samples that were held before into the row of a series, as far as the window still reaches."""
-        row, left = self._row_of[labels], int(np.searchsorted(samples.times, self.start))
+        left = int(np.searchsorted(samples.times, self.start))
         times = samples.times[left:]
-        self._window[row, (times - self.start) // self.step] = samples.values[left:]
-        self.counts[row] += len(times)
-        self.seen[row] = max(self.seen[row], times.max(initial=self.start - self.step))
+        if len(times):
+            values = np.full((1, self.length), np.nan)
+            values[0, (times - self.start) // self.step] = samples.values[left:]
+            self.write(Frame((labels,), self.start, self.step, values))
 
     @property
-    def _window(self) -> NDArray[np.float64]:
-        return self._buffer[: len(self.labels), self._left : self._left + self.length]
+    def _values(self) -> Matrix:
+        """The window; an array where all of it is exact."""
+        exact = self._exact.cells[:, self._first_exact :]
+        exact.flags.writeable = False
+        if not self._coarse.length:
+            return exact
+        return Held(self._coarse.cells, self._before, exact)
 
-    def _held(self, frame: Frame) -> tuple[slice | NDArray[np.int64], NDArray[np.float64]]:
+    @property
+    def _first_exact(self) -> int:
+        """The first column of the exact strip that is not coarse by now."""
+        return self._border(0) - (self.end // self.step - self._exact.length + 1)
+
+    @property
+    def _before(self) -> int:
+        """The column of the coarse ones at which the window begins."""
+        return self._coarse.length - (self.length - (self._exact.length - self._first_exact))
+
+    def _border(self, later: int) -> int:
+        """The first step that is not coarse, so many steps later."""
+        newest = self.end // self.step + later
+        return border(newest, self._exact_steps) if self._coarse.length else newest - self.length + 1
+
+    def _merge(self, rows: Rows, values: NDArray[np.float64], start: int) -> None:
+        """Put what is not missing of some values, the first at `start`, into their place in some rows."""
+        left, width = (start - self.start) // self.step, values.shape[1]
+        held = self._values[rows, left : left + width]
+        merged = np.where(np.isnan(values), held, values)
+        self.counts[rows] += _samples(merged) - _samples(held)
+        first = left + self._exact.length - self.length
+        older = min(max(self._first_exact - first, 0), width)
+        if older < width:
+            self._exact.cells[rows, first + older : first + width] = merged[:, older:]
+        if older:
+            self._coarse.rewrite(rows, merged[:, :older], self._before + left)
+
+    def _rows_of(self, frame: Frame) -> tuple[Rows, NDArray[np.float64]]:
         """Return where the rows of a frame stand, and their values; rows that are not held are left out."""
         if frame.labels == self.labels:
             return slice(None), frame.values
         rows = self.rows(frame.labels)
         return rows[rows >= 0], frame.values[rows >= 0]
-
-    def _move_rows(self, rows: NDArray[np.int64], new: NDArray[np.bool_]) -> None:
-        held = self._window
-        buffer, left = self._room(len(rows))
-        target = buffer[: len(rows), left : left + self.length]
-        for first in range(0, self.length, _BLOCK):
-            moved = _taken(held[:, first : first + _BLOCK], rows)
-            moved[new] = np.nan
-            target[:, first : first + _BLOCK] = moved
-        self._buffer, self._left = buffer, left
-
-    def _room(self, rows: int) -> tuple[NDArray[np.float64], int]:
-        """Return the buffer and the left edge of the window, or new ones where it has too few or far too many rows."""
-        capacity, width = self._buffer.shape
-        if capacity // 2 <= rows <= capacity:
-            return self._buffer, self._left
-        return np.empty((rows + rows // 8, width), DTYPE), 0
-
-    def _compact(self, kept: int) -> None:
-        """Move the window to the left edge of the buffer; only its first `kept` columns count."""
-        for top in range(0, len(self.labels), _BLOCK):
-            block = self._buffer[top : min(top + _BLOCK, len(self.labels))]
-            block[:, :kept] = block[:, self._left : self._left + kept].copy()
-        self._left = 0
 
 
 def newest_samples(end: int, step: int, values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -158,10 +170,3 @@ def newest_samples(end: int, step: int, values: NDArray[np.float64]) -> NDArray[
 def _samples(values: NDArray[np.float64]) -> NDArray[np.int64]:
     samples: NDArray[np.int64] = np.isfinite(values).sum(axis=1)
     return samples
-
-
-def _taken(values: NDArray[Number], rows: NDArray[np.int64]) -> NDArray[Number]:
-    """Return the rows asked for; which one stands for a negative index does not matter."""
-    if len(values) == 0:
-        return np.empty((len(rows), *values.shape[1:]), values.dtype)
-    return values[rows]

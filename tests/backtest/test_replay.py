@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from sidecar.detection.alarm import Policy
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Verdicts, Watch
+from sidecar.loop.terms import exact_steps_of
 from sidecar.prometheus.frame import Frame
 from sidecar.prometheus.history import History
 from tests.prometheus.memory_source import MemorySource
@@ -59,6 +61,25 @@ def step_by_step(values: NDArray[np.float64], plan: Replayer) -> Verdicts:
     return joined(parts, plan.schedule.settings).verdicts
 
 
+def by_the_history(values: NDArray[np.float64], plan: Replayer, first: int) -> Verdicts:
+    """The verdicts of a watch from the step `first` on, on what the history of the loop holds."""
+    samples = {START + column * plan.step: float(value) for column, value in enumerate(values)}
+    schedule, parts = plan.schedule, []
+    exact = exact_steps_of(schedule, plan.missing)
+    history = History(MemorySource({LABELS: samples}), "cpu", plan.step, schedule.lookback_steps, 9, exact=exact)
+    watch = Watch(schedule, plan.policy)
+    for column in range(first, len(values)):
+        frame = history.advance(START + column * plan.step).frame
+        watch.follow(frame)
+        while jobs := watch.due(frame):
+            for job in jobs:
+                watch.install(job, job.run())
+        was_on = bool(watch.series.flagged[0])
+        verdicts = with_onset(watch.advance(frame), was_on=was_on)
+        parts.append(Judgement.unbound(replace(verdicts, values=verdicts.values.copy())))
+    return joined(parts, schedule.settings).verdicts
+
+
 def assert_equal(found: Verdicts, expected: Verdicts) -> None:
     np.testing.assert_array_equal(found.times, expected.times)
     np.testing.assert_allclose(found.scores.score, expected.scores.score, rtol=1e-9)
@@ -77,9 +98,22 @@ def test_a_replay_gives_what_a_watch_gives_that_is_called_at_every_step(query: Q
     assert found.outcome.flag[0, 120]
 
 
+def test_a_replay_gives_what_the_loop_gives_whose_older_samples_are_coarse() -> None:
+    query = LONG.model_copy(update={"step": 1_800, "fit_window": 28 * DAY})
+    plan, first, steps = replayer(query), 29 * 48, 34 * 48
+    days = 1 + 0.3 * np.sin(np.arange(steps) / 48 * 2 * np.pi)
+    values = days + 0.1 * np.random.default_rng(2).standard_normal(steps)
+    span = START + first * 1_800, START + (steps - 1) * 1_800
+    found = joined(plan.replay(series(values, 1_800), *span), plan.schedule.settings).verdicts
+    assert_equal(found, by_the_history(values, plan, first))
+    as_they_came = replace(plan, missing="zero").replay(series(values, 1_800), *span)
+    apart = np.abs(joined(as_they_came, plan.schedule.settings).verdicts.scores.score - found.scores.score)
+    assert 0 < np.nanmax(apart) < 1e-3
+
+
 def test_steps_between_two_changes_of_the_models_are_taken_at_once() -> None:
     plan, past = replayer(LONG), series(cpu(500))
-    spans = list(Tape.of(past, START, START + 500 * HOUR, plan.schedule).epochs())
+    spans = list(Tape.of(past, START, START + 500 * HOUR, plan.schedule, plan.schedule.exact_steps).epochs())
     assert (spans[0], spans[-1][1]) == ((0, 1), 500)
     assert all(stop == begin for (_, stop), (begin, _) in pairwise(spans))
     assert len(spans) < 200
@@ -110,13 +144,13 @@ def test_a_series_is_held_and_known_as_by_the_history_of_the_loop(runs: list[tup
     past = Series(LABELS, np.array(list(samples)), np.array(list(samples.values())))
     known: dict[int, NDArray[np.float64]] = {}
     for first, stop in Replayer(schedule, Policy())._lives(past.times, START, end):
-        tape = Tape.of(past, first, stop, schedule)
+        tape = Tape.of(past, first, stop, schedule, schedule.exact_steps)
         known |= {time: tape.window(k, k + 1).values for k, time in enumerate(range(first, stop, 60))}
     history = History(
         MemorySource({LABELS: samples}), "cpu", 60, schedule.lookback_steps, 9, min_samples=schedule.settings.min_steps
     )
     frames = ((time, history.advance(time).frame) for time in range(START, end + 60, 60))
-    held = {time: frame.values.copy() for time, frame in frames if frame.labels}
+    held = {time: frame.whole().values.copy() for time, frame in frames if frame.labels}
     assert known.keys() == held.keys()
     for time, values in held.items():
         np.testing.assert_array_equal(known[time], values)

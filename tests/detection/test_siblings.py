@@ -138,13 +138,12 @@ def test_a_group_in_which_none_teaches_is_not_fitted() -> None:
 
 
 def test_those_with_the_longest_past_teach_then_those_with_the_lowest_seed() -> None:
-    values = np.zeros((TEACHERS + 4, 10))
-    values[-1, :4] = np.nan
-    values[-2, :9] = np.nan
-    taught = teachers(np.zeros(len(values), np.uint64), hashes(len(values))[::-1], values, 4)
-    assert np.flatnonzero(~taught).tolist() == [0, 1, len(values) - 2, len(values) - 1]
-    few = teachers(np.arange(len(values), dtype=np.uint64), hashes(len(values)), values, 4)
-    assert np.flatnonzero(~few).tolist() == [len(values) - 2]
+    samples = np.full(TEACHERS + 4, 10)
+    samples[-2:] = 1, 6
+    taught = teachers(np.zeros(len(samples), np.uint64), hashes(len(samples))[::-1], samples, 4)
+    assert np.flatnonzero(~taught).tolist() == [0, 1, len(samples) - 2, len(samples) - 1]
+    few = teachers(np.arange(len(samples), dtype=np.uint64), hashes(len(samples)), samples, 4)
+    assert np.flatnonzero(~few).tolist() == [len(samples) - 2]
 
 
 STEP = 300

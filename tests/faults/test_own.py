@@ -235,7 +235,7 @@ def test_of_200_000_series_no_more_are_held_than_allowed() -> None:
     assert [(len(each.frame.labels), each.dropped) for each in held] == [(1000, MANY - 1000)] * 3
     assert all(some.frame.labels == others.frame.labels for some, others in pairwise(held))
     assert history._window is not None
-    assert history._window._buffer.nbytes < 1_000_000
+    assert history._window._exact._buffer.nbytes < 1_000_000
 
 
 def highest_resident_bytes(pid: int) -> int:

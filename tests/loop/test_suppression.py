@@ -1,7 +1,7 @@
 import numpy as np
 
 from sidecar.loop.suppression import Suppression, concerned
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.frame import Frame, LabelSet, View
 from sidecar.prometheus.history import History
 from tests.prometheus.memory_source import MemorySource
 
@@ -14,7 +14,7 @@ def frame(*labels: LabelSet) -> Frame:
     return Frame(labels, NOW - 5 * STEP, STEP, np.ones((len(labels), 6)))
 
 
-def suppressing(samples: dict[LabelSet, dict[int, float]]) -> tuple[Suppression, Frame]:
+def suppressing(samples: dict[LabelSet, dict[int, float]]) -> tuple[Suppression, View]:
     """With its condition as it is at NOW."""
     suppression = Suppression(History(MemorySource(samples), "deploy", STEP, 4, 10))
     return suppression, suppression.history.advance(NOW).frame

@@ -1,4 +1,4 @@
-"""The lookback: what it asks for, what it holds, and that going on equals starting anew."""
+"""The lookback: what it asks for, what it holds and how, and that going on equals starting anew."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sidecar.prometheus.frame import Frame, LabelSet
+from sidecar.prometheus.coarse import BLOCK, coarsened
+from sidecar.prometheus.frame import LabelSet, View
 from sidecar.prometheus.history import Advance, History
 from sidecar.prometheus.source import BadQueryError, RangeResult, TooLargeError, UnreachableError
 from tests.prometheus.memory_source import MemorySource
@@ -36,9 +37,9 @@ def at(step: int) -> int:
     return T0 + step * STEP
 
 
-def assert_same(left: Frame, right: Frame) -> None:
+def assert_same(left: View, right: View) -> None:
     assert (left.labels, left.start, left.step) == (right.labels, right.start, right.step)
-    np.testing.assert_array_equal(left.values, right.values)
+    np.testing.assert_array_equal(left.values[:, :], right.values[:, :])
 
 
 def test_first_advance_fills_the_whole_lookback() -> None:
@@ -133,7 +134,7 @@ def test_series_come_and_go() -> None:
     samples = always("b") | {series("a"): {at(1): 1.0, at(2): 2.0}}
     held = history(MemorySource(samples), length=4)
     assert held.advance(at(0)).frame.labels == (series("b"),)
-    frame = held.advance(at(2)).frame
+    frame = held.advance(at(2)).frame.whole()
     assert frame.labels == (series("a"), series("b"))
     np.testing.assert_array_equal(frame.values[0], [np.nan, np.nan, 1.0, 2.0])
     assert held.advance(at(5)).frame.labels == (series("a"), series("b"))
@@ -153,7 +154,8 @@ def test_short_lived_series_that_come_back_have_their_past() -> None:
     held = history(MemorySource(samples), length=10, forget=3, min_samples=4)
     assert advanced(held, range(9)).frame.labels == (series("a"),)
     for step, past in ((9, [1, 2, 9]), (12, [9, 12])):
-        frame = advanced(held, range(step, step + 1)).frame if step == 9 else advanced(held, range(10, 13)).frame
+        later = range(step, step + 1) if step == 9 else range(10, 13)
+        frame = advanced(held, later).frame.whole()
         [row] = frame.values[[frame.labels.index(series("pod"))]]
         assert row[np.isfinite(row)].tolist() == past
 
@@ -267,7 +269,7 @@ def test_what_came_before_a_failure_is_told_by_the_next_advance() -> None:
     assert raised.value.requests == 2 + 4
     source.warnings = ()
     after = held.advance(at(1))
-    held_samples = int(np.count_nonzero(~np.isnan(after.frame.values)))
+    held_samples = int(np.count_nonzero(~np.isnan(after.frame.whole().values)))
     assert (after.samples >= held_samples, after.warnings) == (True, ("store b is away",))
     assert held.advance(at(2)).warnings == ()
 
@@ -347,7 +349,7 @@ def test_empty_answer_is_a_frame_without_rows() -> None:
 
 
 def test_frame_cannot_be_written_to() -> None:
-    frame = history(MemorySource(always("a"))).advance(at(0)).frame
+    frame = history(MemorySource(always("a"))).advance(at(0)).frame.whole()
     with pytest.raises(ValueError, match="read-only"):
         frame.values[0, 0] = 1.0
 
@@ -392,7 +394,8 @@ def test_going_on_equals_a_fresh_fill(  # noqa: PLR0917 whatever may differ betw
     assert list(on.labels) == sorted(on.labels)
 
 
-def with_samples(frame: Frame) -> tuple[list[LabelSet], NDArray[np.float64]]:
+def with_samples(view: View) -> tuple[list[LabelSet], NDArray[np.float64]]:
+    frame = view.whole()
     found = np.isfinite(frame.values).any(axis=1)
     return [frame.labels[row] for row in np.flatnonzero(found)], frame.values[found]
 
@@ -414,3 +417,75 @@ def test_limits_hold(samples: dict[LabelSet, dict[int, float]], steps: list[int]
     assert present <= 3
     assert len(advance.frame.labels) <= 6
     assert present + advance.dropped == answered
+
+
+def rough(name: str, steps: Iterable[int]) -> dict[LabelSet, dict[int, float]]:
+    """Samples that are not what they were once they are coarse."""
+    rng = np.random.default_rng(ord(name[0]))
+    return {series(name): {at(step): float(rng.standard_normal()) for step in steps}}
+
+
+def as_held(samples: dict[LabelSet, dict[int, float]], end: int, length: int, exact: int) -> NDArray[np.float64]:
+    """The window of series as it is to be, from samples that reach back further: its first block is whole."""
+    newest = at(end) // STEP
+    numbers = range(newest - length - 4 * BLOCK, newest + 1)
+    raw = np.array([[points.get(number * STEP, np.nan) for number in numbers] for points in samples.values()])
+    return coarsened(raw, newest, exact)[:, -length:]
+
+
+def whole_blocks(end: int, length: int) -> int:
+    """The first column of a window whose block begins within it."""
+    return -(at(end) // STEP - length + 1) % BLOCK
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=12).map(sorted), st.integers(20, 400), st.integers(64, 150))
+def test_what_is_older_is_coarse_however_it_came(steps: list[int], budget: int, exact: int) -> None:
+    samples = rough("a", range(-300, 400)) | rough("b", range(-100, 40)) | rough("c", range(150, 400))
+    source = MemorySource(samples)
+    limits = {"exact": exact, "samples_per_request": budget, "fewest_steps": 1}
+    view = advanced(history(source, 230, **limits), steps).frame
+    first, rows = whole_blocks(steps[-1], 230), [[series(name) for name in "abc"].index(key) for key in view.labels]
+    expected = as_held(samples, steps[-1], 230, exact)[rows]
+    np.testing.assert_array_equal(view.whole().values[:, first:], expected[:, first:])
+    np.testing.assert_array_equal(np.isnan(view.whole().values), np.isnan(expected))
+
+
+def test_a_part_that_came_late_is_put_where_samples_are_coarse_by_now() -> None:
+    samples = rough("a", range(-300, 100)) | rough("b", range(-300, 100))
+    source = MemorySource({series("a"): samples[series("a")]})
+    source.warnings = ("store b is away",)
+    held = history(source, 230, exact=64)
+    held.advance(at(0))
+    source.samples, source.warnings = samples, ()
+    advanced(held, (1, 40))
+    first = whole_blocks(40, 230)
+    values = held.advance(at(40)).frame.whole().values
+    np.testing.assert_array_equal(values[:, first:], as_held(samples, 40, 230, 64)[:, first:])
+
+
+def test_a_series_that_comes_back_has_its_coarse_past() -> None:
+    samples = rough("a", range(-300, 300)) | rough("b", [*range(3), 140])
+    held = history(MemorySource(samples), 230, exact=64, forget=3, min_samples=5)
+    assert advanced(held, range(120)).frame.labels == (series("a"),)
+    values = advanced(held, range(120, 141)).frame.whole().values
+    first = whole_blocks(140, 230)
+    np.testing.assert_array_equal(values[:, first:], as_held(samples, 140, 230, 64)[:, first:])
+
+
+def test_without_a_series_there_is_nothing_to_make_coarse() -> None:
+    none = history(MemorySource({}), 400, exact=64)
+    assert advanced(none, range(0, 300, 30)).frame.values.shape == (0, 400)
+    young = history(MemorySource(rough("a", range(-50, 200))), 400, exact=64, samples_per_request=100)
+    values = advanced(young, range(0, 150, 50)).frame.whole().values
+    first = whole_blocks(100, 400)
+    expected = as_held(rough("a", range(-50, 200)), 100, 400, 64)
+    np.testing.assert_array_equal(values[:, first:], expected[:, first:])
+    gone = history(MemorySource(rough("a", range(-300, 1))), 400, exact=64, forget=3, min_samples=500)
+    assert advanced(gone, range(200)).frame.values.shape == (0, 400)
+
+
+def test_what_is_coarse_takes_a_quarter() -> None:
+    held = history(MemorySource(rough("a", range(-2_000, 10))), 2_000, exact=200)
+    values = held.advance(at(0)).frame.values
+    assert 200 * 8 + 1_800 * 2 <= values.nbytes < 264 * 8 + 1_864 * 2.3
