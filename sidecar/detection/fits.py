@@ -14,7 +14,7 @@ from sidecar.detection.models import Models
 from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings, days_reach
 from sidecar.detection.siblings import Siblings, teachers
-from sidecar.prometheus.coarse import BLOCK, coarsened, counted
+from sidecar.prometheus.coarse import BLOCK, coarsened, present
 from sidecar.prometheus.frame import LabelSet, View
 
 JOB_SERIES = 256
@@ -64,7 +64,11 @@ def jobs_of(
     stop = max((instant - frame.start) // frame.step + 1, 0)
     window = max(stop - settings.fit_steps, 0), stop
     begin = max(window[0] - (frame.start // frame.step + window[0]) % BLOCK, 0)
-    teaches = due if alone else teachers(groups, hashes, counted(frame.values, *window), settings.min_steps)
+    if alone:
+        teaches = due
+    else:
+        samples = np.count_nonzero(present(frame.values, slice(None), *window), axis=1)
+        teaches = teachers(groups, hashes, np.asarray(samples), settings.min_steps)
     rows = np.flatnonzero(due)
     rows = rows[np.argsort(groups[rows], kind="stable")]
     for fitted in (rows[i : i + JOB_SERIES] for i in range(0, len(rows), JOB_SERIES)):

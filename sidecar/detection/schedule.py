@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sidecar.detection.arrays import Times
 from sidecar.detection.settings import DAY, HOUR, WEEK, Settings, context_steps, days_reach
-from sidecar.prometheus.coarse import BLOCK
+from sidecar.prometheus.coarse import BLOCK, present
 from sidecar.prometheus.frame import View
 
 SLOTS = 24
@@ -152,10 +152,10 @@ def turns_of(groups: NDArray[np.uint64]) -> NDArray[np.int64]:
 def first_samples(frame: View) -> NDArray[np.int64]:
     """Time of the first sample of each series; `NEVER` where it stands in the first column, so may well be older."""
     first = np.full(len(frame.values), NEVER)
-    waiting = np.flatnonzero(np.isnan(frame.values[:, :1])) if len(frame.times) else np.arange(len(first))
+    waiting = np.flatnonzero(~present(frame.values, slice(None), 0, 1)) if len(frame.times) else np.arange(len(first))
     first[waiting] = frame.end + frame.step
     for left in range(0, len(frame.times), SOUGHT) if len(waiting) else ():
-        known = ~np.isnan(frame.values[waiting, left : left + SOUGHT])
+        known = present(frame.values, waiting, left, left + SOUGHT)
         begun = known.any(axis=1)
         first[waiting[begun]] = frame.start + (left + known[begun].argmax(axis=1)) * frame.step
         waiting = waiting[~begun]

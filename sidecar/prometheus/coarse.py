@@ -129,12 +129,14 @@ class Held:
             return coarse
         return np.concatenate([coarse, picked(self.exact, rows, columns[older:] - self._border)], axis=1)
 
-    def counted(self, begin: int, stop: int) -> NDArray[np.intp]:
-        """Samples of each series in the columns from `begin` to before `stop`."""
-        older, newer = (np.clip((begin, stop), *bounds) for bounds in ((0, self._border), (self._border, None)))
-        codes = self.coarse.codes[:, slice(*(older + self.before))]
-        exact = self.exact[:, slice(*(newer - self._border))]
-        return np.asarray(np.count_nonzero(codes != MISSING, axis=1) + np.count_nonzero(~np.isnan(exact), axis=1))
+    def present(self, rows: Rows, begin: int, stop: int) -> NDArray[np.bool_]:
+        """As the function."""
+        (first, last), (newer, newest) = (
+            np.clip((begin, stop), *of) for of in ((0, self._border), (self._border, None))
+        )
+        codes = self.coarse.codes[:, first + self.before : last + self.before][rows]
+        exact = self.exact[:, newer - self._border : newest - self._border][rows]
+        return np.concatenate([codes != MISSING, ~np.isnan(exact)], axis=1)
 
     @property
     def _border(self) -> int:
@@ -153,11 +155,11 @@ def picked(cells: NDArray[Number], rows: Rows, columns: NDArray[np.intp]) -> NDA
     return cells[rows][:, columns] if isinstance(rows, slice) else cells[rows[:, None], columns]
 
 
-def counted(values: Matrix, begin: int, stop: int) -> NDArray[np.intp]:
-    """Samples of each series in the columns from `begin` to before `stop`."""
+def present(values: Matrix, rows: Rows, begin: int, stop: int) -> NDArray[np.bool_]:
+    """Whether there is a sample, of some rows in the columns from `begin` to before `stop`."""
     if isinstance(values, Held):
-        return values.counted(begin, stop)
-    return np.asarray(np.count_nonzero(~np.isnan(values[:, begin:stop]), axis=1))
+        return values.present(rows, begin, stop)
+    return ~np.isnan(values[rows, begin:stop])
 
 
 def border(end: int, exact: int) -> int:

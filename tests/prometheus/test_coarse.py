@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sidecar.prometheus.coarse import BLOCK, Coarse, Held, border, coarsened, counted, rounded
+from sidecar.prometheus.coarse import BLOCK, Coarse, Held, border, coarsened, present, rounded
 
 ANY = slice(None)
 finite = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
@@ -69,12 +69,13 @@ def test_of_no_series_and_of_no_steps_nothing_is_left() -> None:
     assert rounded(np.empty((3, 0))).shape == (3, 0)
 
 
-def test_samples_are_counted_as_in_an_array() -> None:
+def test_samples_are_present_as_in_an_array() -> None:
     values = noise(5, 4 * BLOCK)
     values[np.random.default_rng(2).random(values.shape) < 0.3] = np.nan
     both, whole = Held(Coarse.of(values[:, : 2 * BLOCK]), 10, values[:, 2 * BLOCK :]), values[:, 10:]
     for begin, stop in ((0, 0), (0, 20), (3, whole.shape[1]), (100, 130), (118, 119), (150, 200)):
-        np.testing.assert_array_equal(counted(both, begin, stop), counted(whole, begin, stop))
+        for rows in (ANY, np.array([4, 0])):
+            np.testing.assert_array_equal(present(both, rows, begin, stop), present(whole, rows, begin, stop))
 
 
 def test_parts_are_read_as_of_an_array() -> None:
