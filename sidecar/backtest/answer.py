@@ -21,6 +21,23 @@ NO_LABELS = ()
 """A file is a series without labels: its answers do not depend on its name."""
 
 
+MANY_LATE = 0.5
+"""The share of rows that come too late from which on a file is rather in the wrong order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a file.
+
+    Attributes:
+        text: a CSV.
+        remark: what is to be said about the file, mostly nothing.
+    """
+
+    text: str
+    remark: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Answerer:
     """Answers files under one configuration.
@@ -35,11 +52,11 @@ class Answerer:
     timezone: str = "UTC"
     band: bool = True
 
-    def answer(self, content: bytes, name: str) -> str:
-        """The CSV that answers a CSV; BadFileError, which names it, where it cannot be understood."""
+    def answer(self, content: bytes, name: str) -> Answer:
+        """The answer to a CSV; BadFileError, which names it, where it cannot be understood."""
         table = read(content, name)
         grid = grid_of(table.times, median_step(table.times))
-        return write(table, cells(grid, self._judgement(table, grid)))
+        return Answer(write(table, cells(grid, self._judgement(table, grid))), remark(grid, name))
 
     def _judgement(self, table: Table, grid: Grid) -> Judgement:
         known = grid.leading & ~np.isnan(table.values)
@@ -94,6 +111,14 @@ def cells(grid: Grid, judgement: Judgement) -> Iterator[Sequence[str]]:
                 answered = at + 1
             band = [number(lower[at]), number(upper[at])]
             yield repr(score[at]), str(int(flag[now])), onset, "ok", alarm, repr(expected[at]), *band
+
+
+def remark(grid: Grid, name: str) -> str:
+    """What is to be said about a file of which most rows come too late to be samples; nothing of another."""
+    rows, late = len(grid.times), int(np.count_nonzero(~grid.leading))
+    if late <= MANY_LATE * rows:
+        return ""
+    return f"{name}: {late} of {rows} rows come after a row as new or newer, and are no samples: sort them by time"
 
 
 def number(limit: float) -> str:

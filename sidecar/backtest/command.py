@@ -19,7 +19,7 @@ from sidecar.backtest.past import Past, Span
 from sidecar.backtest.replay import Replayer
 from sidecar.backtest.report import render
 from sidecar.backtest.summary import Summary, within
-from sidecar.backtest.table import BadInputError, seconds
+from sidecar.backtest.table import BadFileError, BadInputError, seconds
 from sidecar.backtest.tables import Rows, incidents, noisiest, overview
 from sidecar.backtest.trace import Trace, trace
 from sidecar.backtest.work import results
@@ -65,9 +65,11 @@ def backtest_files(source: Path, target: Path, config_file: Path | None, query: 
     workers = min(workers_of(work.jobs), len(files))
     with chosen_executor(work.executor, workers) as executor:
         done = answer_all(files, answerer, executor, AHEAD * workers)
-        wrong = [str(error) for error in shown(done, len(files), f"{len(files)} files") if error]
-    if wrong:
-        raise BadInputError("\n".join(sorted(wrong)))
+        told = list(shown(done, len(files), f"{len(files)} files"))
+    for remark in sorted(said for said in told if said and isinstance(said, str)):
+        click.echo(remark, err=True)
+    if wrong := sorted(str(error) for error in told if isinstance(error, BadFileError)):
+        raise BadInputError("\n".join(wrong))
 
 
 def only(config: Config, name: str | None) -> QueryConfig:

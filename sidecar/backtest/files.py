@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 
-from sidecar.backtest.answer import Answerer
+from sidecar.backtest.answer import Answer, Answerer
 from sidecar.backtest.table import BadFileError, BadInputError
 from sidecar.backtest.work import results
 
@@ -43,19 +43,19 @@ def csv_files(directory: Path) -> Iterator[Path]:
 
 def answer_all(
     files: Mapping[Path, Path], answerer: Answerer, executor: Executor, at_once: int
-) -> Iterator[BadFileError | None]:
-    """Answers files, the largest first, and yields of each that is done what is wrong with it."""
+) -> Iterator[BadFileError | str]:
+    """Answers files, the largest first, and yields of each that is done what is wrong with it, or its remark."""
     largest_first = sorted(files, key=lambda path: path.stat().st_size, reverse=True)
     tasks = ((path, partial(answered, answerer, path.read_bytes(), str(path))) for path in largest_first)
     for path, found in results(executor, tasks, at_once):
         if isinstance(found, BadFileError):
             yield found
         else:
-            store(files[path], found)
-            yield None
+            store(files[path], found.text)
+            yield found.remark
 
 
-def answered(answerer: Answerer, content: bytes, name: str) -> str | BadFileError:
+def answered(answerer: Answerer, content: bytes, name: str) -> Answer | BadFileError:
     """The answer to a file, or why there is none: the others have theirs all the same."""
     try:
         return answerer.answer(content, name)

@@ -30,7 +30,7 @@ def text(rows: Iterable[Row]) -> bytes:
 
 
 def answers(rows: Sequence[Row]) -> list[dict[str, str]]:
-    found = list(csv.DictReader(io.StringIO(ANSWERER.answer(text(rows), "a.csv"))))
+    found = list(csv.DictReader(io.StringIO(ANSWERER.answer(text(rows), "a.csv").text)))
     assert [(row["timestamp"], row["value"]) for row in found] == [(f"{time:.10g}", value) for time, value in rows]
     return found
 
@@ -79,7 +79,7 @@ def test_what_is_not_scored_is_empty() -> None:
 
 def test_a_row_that_is_scored_has_a_band_about_its_expected_value() -> None:
     rows = hourly(100, spike=20)
-    banded = list(csv.DictReader(io.StringIO(Answerer(SETTINGS).answer(text(rows), "a.csv"))))
+    banded = list(csv.DictReader(io.StringIO(Answerer(SETTINGS).answer(text(rows), "a.csv").text)))
     assert [{**row, "lower": "", "upper": ""} for row in banded] == answers(rows)
     scored = [row for row in banded if row["anomaly_score"]]
     assert all(float(row["lower"]) < float(row["expected"]) < float(row["upper"]) for row in scored)
@@ -90,7 +90,7 @@ def test_a_flag_for_what_is_missing_needs_no_score() -> None:
     query = SETTINGS.model_copy(update={"missing": Missing.FLAG})
     rows = hourly(200, spike=20)
     content = text([*rows[:100], *((time, "") for time, _ in rows[100:110])])
-    found = list(csv.DictReader(io.StringIO(Answerer(query).answer(content, "a.csv"))))
+    found = list(csv.DictReader(io.StringIO(Answerer(query).answer(content, "a.csv").text)))
     assert [row["anomaly_flag"] for row in found[99:104]] == ["0", "1", "", "", ""]
     assert {row["state"] for row in found[100:]} == {"no_data"}
 

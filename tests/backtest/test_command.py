@@ -72,6 +72,17 @@ def test_answers_may_lie_above_the_samples_and_bad_files_stop_no_others(tmp_path
     assert {path.name for path in tmp_path.glob("*.csv")} == {"a.csv", "z.csv"}
 
 
+def test_a_file_whose_newest_row_comes_first_is_told(tmp_path: Path) -> None:
+    write_samples(tmp_path / "in/forward.csv")
+    header, *rows = (tmp_path / "in/forward.csv").read_text().splitlines()
+    (tmp_path / "in/backward.csv").write_text("\n".join([header, *reversed(rows)]))
+    result = run("--input", tmp_path / "in", "--output", tmp_path / "out", "--jobs=1", "--no-band")
+    assert result.exit_code == 0
+    assert len(answer(tmp_path / "out/backward.csv")) == 60
+    [told] = [line for line in result.stderr.splitlines() if "sort" in line]
+    assert told.startswith(f"{tmp_path / 'in/backward.csv'}: 59 of 60 rows")
+
+
 def test_one_process_and_two_give_the_same(tmp_path: Path) -> None:
     for number in range(3):
         write_samples(tmp_path / "in" / f"{number}.csv", number, hours=40)

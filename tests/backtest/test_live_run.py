@@ -159,7 +159,7 @@ def test_a_file_with_the_samples_of_a_series_without_labels_gives_the_same(sourc
     answers = Answerer(query, band=False).answer(
         "\n".join(["timestamp,value", *rows]).replace("nan", "").encode(), "spiky.csv"
     )
-    last = [line.split(",") for line in answers.splitlines()[-len(one.times) :]]
+    last = [line.split(",") for line in answers.text.splitlines()[-len(one.times) :]]
     assert [float(cells[0]) for cells in last] == one.times.tolist()
     scores = np.array([float(cells[2] or "nan") for cells in last])
     np.testing.assert_allclose(scores, one.score, rtol=1e-9)

@@ -34,7 +34,7 @@ def asked(corpus: Path) -> list[Asked]:
 def test_with_its_own_bars_a_tape_says_what_the_product_says(corpus: Path, asked: list[Asked], tmp_path: Path) -> None:
     for one, said in zip(asked, answers_of(asked, PRODUCT), strict=True):
         name = one.series.name
-        (tmp_path / name).write_text(Answerer(band=False).answer((corpus / name).read_bytes(), name))
+        (tmp_path / name).write_text(Answerer(band=False).answer((corpus / name).read_bytes(), name).text)
         product = read_answers(tmp_path, one.series)
         np.testing.assert_allclose(said.score, product.score, atol=0.02)
         assert product.flag.any()

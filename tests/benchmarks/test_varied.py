@@ -46,7 +46,7 @@ def test_each_variation_has_its_row_and_touches_nothing_else(tmp_path: Path) -> 
     for file in corpus.directory.iterdir():
         answered = Answerer(band=False).answer(file.read_bytes(), file.name)
         (tmp_path / "plain" / file.name).parent.mkdir(exist_ok=True)
-        (tmp_path / "plain" / file.name).write_text(answered)
+        (tmp_path / "plain" / file.name).write_text(answered.text)
     variations = {"as it is": partial(set_groups, groups), "coarse": partial(set_groups, 8)}
     found = varied(corpus, variations, processes=1)
     plain = table(corpus, {"as it is": tmp_path / "plain"})
