@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.detection.past import Past, Singles
 from benchmarks.detection.series import Answers, Flags, Floats, Series
 from benchmarks.detection.tape import Fit, Halves, Tape
 from sidecar.backtest.answer import DEFAULTS, fitted_to, places
@@ -17,7 +18,6 @@ from sidecar.detection.alarm import NEVER, Alarms, Heights, Policy, step
 from sidecar.detection.arrays import Ints, Times
 from sidecar.detection.combination import PARTS, Grounds, budget_decades, nearness, test_decades
 from sidecar.detection.detector import on_scale
-from sidecar.detection.lesson import later
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings
 from sidecar.loop.terms import policy_of
@@ -48,8 +48,7 @@ class Asked:
     Attributes:
         series, grid, settings: as of the tape.
         bars: (P,) of the parts at that step.
-        past: of each fit, (P, N) how near the bar each part came in the past.
-        every: of each fit, seconds from one column of its past to the next.
+        past: of each fit.
         times: (n,) of the columns.
         fit: (n,) their fits.
         answers: (P, n) how near each part comes.
@@ -59,48 +58,37 @@ class Asked:
     grid: Grid
     settings: Settings
     bars: Floats
-    past: list[Halves]
-    every: list[float]
+    past: list[Past]
     times: Times
     fit: Ints
-    answers: Halves
+    answers: Singles
 
     @classmethod
     def of(cls, tape: Tape) -> "Asked":
         """The answers of the parts that the product has."""
         settings = tape.settings
-        answers = np.full((len(PARTS), len(tape.times)), np.nan, np.float16)
+        answers = np.full((len(PARTS), len(tape.times)), np.nan, np.float32)
         for number, fit in enumerate(tape.fits):
             mine = tape.fit == number
             answers[:, mine] = by_parts(tape.rarity[:, mine], fit, settings)
-        past = [by_parts(fit.past, fit, settings) for fit in tape.fits]
-        every = [fit.every for fit in tape.fits]
-        return cls(tape.series, tape.grid, settings, bars_of(settings), past, every, tape.times, tape.fit, answers)
+        past = [Past.of(by_parts(fit.past, fit, settings), fit.every) for fit in tape.fits]
+        return cls(tape.series, tape.grid, settings, bars_of(settings), past, tape.times, tape.fit, answers)
 
     def score(self, choice: Choice) -> Floats:
         """The scores (n,) with other bars."""
-        raised = [self._raised(past, every, choice) for past, every in zip(self.past, self.every, strict=True)]
-        more, times, usual = np.array(raised).T[:, self.fit]
-        bars = self.bars[:, None]
-        ratio = (self.answers * bars / ((bars * choice.factors[:, None] + more) * times)).max(axis=0)
-        score = on_scale(ratio[None].T, usual)[:, 0]
+        own, usual = zip(*(self._own(past, choice) for past in self.past), strict=True)
+        ratio = (self.answers * np.array(own, np.float32).T[:, self.fit]).max(axis=0)
+        score = on_scale(ratio[None].T.astype(np.float64), np.array(usual)[self.fit])[:, 0]
         return np.where(self.fit < 0, np.nan, score)
 
-    def _raised(self, past: Halves, every: float, choice: Choice) -> tuple[float, float, float]:
-        """Habit, recurrence and the usual score of a fit."""
-        known = past.astype(np.float32)
-        plain = (known / choice.factors[:, None].astype(np.float32)).max(axis=0)[None]
-        apart = np.array([every])
-        more = self._habit(plain, apart, choice.habitual / habit.HABITUAL) if choice.habitual else 0.0
-        times = float(habit.recurrence_of(plain, apart)[0]) if choice.recurrence else 1.0
-        own = self.bars / ((self.bars * choice.factors + more) * times)
-        usual = later((known * own[:, None].astype(np.float32)).max(axis=0))
-        usual = usual[~np.isnan(usual)]
-        return more, times, float(np.median(usual)) if len(usual) else 0.0
-
-    def _habit(self, plain: Floats, apart: Floats, share: float) -> float:
-        """The habit of a fit, were it such a share of what the product makes of it."""
-        return min(share * float(habit.habit_of(plain, apart, self.settings)[0]), habit.MOST_HABIT)
+    def _own(self, past: Past, choice: Choice) -> tuple[Floats, float]:
+        """What answers are multiplied by (P,), and the usual ratio then, after a fit with this past."""
+        factors = choice.factors
+        share = choice.habitual / habit.HABITUAL
+        more = min(share * past.habit(factors, self.settings.alarm_budget), habit.MOST_HABIT) if share else 0.0
+        times = past.recurrence(factors) if choice.recurrence else 1.0
+        own = self.bars / ((self.bars * factors + more) * times)
+        return own, past.usual(own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From the rarities of single features to one score: seven parts, each with the bar that the alarm budget sets.
+"""From the rarities of single features to one score: nine parts, each with the bar that the alarm budget sets.
 
 A part asks one question by some features, and all of them have their say: one odd feature is no anomaly. And most have
 an excuse: what other days had about the same time of day too, as of a nightly job, is no news however odd it looks.
@@ -50,18 +50,22 @@ class Part:
 
 PARTS = {
     "magnitude": Part(("value", "residual", "innovation"), 1.78, 0.7, unanimous=True),
+    "level": Part(("value", "drift"), 1.5, 0.9, days=3, unanimous=True),
     "shape": Part(
         ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.43, 0.2, buckets=600, days=7, excuse="outside"
     ),
     "departure": Part(("drift", "long_residual"), 1.86, 0.05, buckets=600, days=7, excuse="outside"),
+    "upheaval": Part(("drift", "long_residual", "nearest_spread"), 1.35, 0.4, days=3, unanimous=True),
     "texture": Part(("spread", "roughness"), 2.25, buckets=400, days=1.5, excuse="nearest_spread", excused=2.0),
     "unrest": Part(("restlessness", "innovation", "roughness"), 1.88, buckets=400, days=1.5, excuse="outside"),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True, excuse="outside"),
     "spike": Part(("outside", "surprise", "jump", "relative_jump"), 2.9, 0.2, buckets=900, single=True, short=True),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?
+level: is it odd in itself, and has it been odd for its time for a while, however it came there?
 shape: how unlike other days are the last minutes to hours?
 departure: does the series stay away from what is expected?
+upheaval: does it, and also vary as on no other day?
 texture: has it become still, or restless?
 unrest: is it restless in a way that nothing foretold?
 jump: has it moved at once by more than it ever does? This one sees single columns of short steps.

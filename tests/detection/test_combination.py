@@ -27,6 +27,18 @@ def test_one_odd_feature_is_no_anomaly() -> None:
     assert of(dict.fromkeys(("value", "residual", "innovation"), 6.0)) > 1
 
 
+def test_what_stays_odd_needs_no_sudden_beginning() -> None:
+    assert of({"value": 4.0, "drift": 4.0}) > 1
+    assert of({"value": 4.0}) < 1
+    assert of({"value": 4.0, "residual": 4.0}) < 1
+
+
+def test_what_varies_as_on_other_days_is_no_upheaval() -> None:
+    away = {"drift": 2.0, "long_residual": 2.0}
+    assert of(away | {"nearest_spread": 2.0}) > 1
+    assert of(away) < 1
+
+
 def test_the_part_nearest_to_its_bar_decides() -> None:
     found = np.random.default_rng(1).gamma(2, 1, (1, len(NAMES), 50))
     for settings, asked in ((HOURLY, set(PARTS) - {"spike"}), (Settings(60), set(PARTS))):
