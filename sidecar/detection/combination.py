@@ -50,12 +50,12 @@ class Part:
 
 PARTS = {
     "magnitude": Part(("value", "residual", "innovation"), 1.78, 0.7, unanimous=True),
-    "level": Part(("value", "drift"), 1.5, 0.9, days=3, unanimous=True),
+    "level": Part(("value", "drift"), 1.35, 0.9, days=3, unanimous=True),
     "shape": Part(
         ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.43, 0.2, buckets=600, days=7, excuse="outside"
     ),
     "departure": Part(("drift", "long_residual"), 1.86, 0.05, buckets=600, days=7, excuse="outside"),
-    "upheaval": Part(("drift", "long_residual", "nearest_spread"), 1.35, 0.4, days=3, unanimous=True),
+    "upheaval": Part(("residual", "drift", "long_residual", "nearest_spread"), 1.35, 0.4, days=3, unanimous=True),
     "texture": Part(("spread", "roughness"), 2.25, buckets=400, days=1.5, excuse="nearest_spread", excused=2.0),
     "unrest": Part(("restlessness", "innovation", "roughness"), 1.88, buckets=400, days=1.5, excuse="outside"),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True, excuse="outside"),
@@ -65,7 +65,7 @@ PARTS = {
 level: is it odd in itself, and has it been odd for its time for a while, however it came there?
 shape: how unlike other days are the last minutes to hours?
 departure: does the series stay away from what is expected?
-upheaval: does it, and also vary as on no other day?
+upheaval: does it, now too, and also vary as on no other day?
 texture: has it become still, or restless?
 unrest: is it restless in a way that nothing foretold?
 jump: has it moved at once by more than it ever does? This one sees single columns of short steps.

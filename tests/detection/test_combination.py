@@ -34,7 +34,7 @@ def test_what_stays_odd_needs_no_sudden_beginning() -> None:
 
 
 def test_what_varies_as_on_other_days_is_no_upheaval() -> None:
-    away = {"drift": 2.0, "long_residual": 2.0}
+    away = {"residual": 2.0, "drift": 2.0, "long_residual": 2.0}
     assert of(away | {"nearest_spread": 2.0}) > 1
     assert of(away) < 1
 
