@@ -50,12 +50,12 @@ class Part:
 
 PARTS = {
     "magnitude": Part(("value", "residual", "innovation"), 1.78, 0.7, unanimous=True),
-    "level": Part(("value", "drift"), 1.35, 0.9, days=3, unanimous=True),
+    "level": Part(("value", "drift"), 1.35, 0.9, days=7, unanimous=True),
     "shape": Part(
         ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.43, 0.2, buckets=600, days=7, excuse="outside"
     ),
     "departure": Part(("drift", "long_residual"), 1.86, 0.05, buckets=600, days=7, excuse="outside"),
-    "upheaval": Part(("residual", "drift", "long_residual", "nearest_spread"), 1.35, 0.4, days=3, unanimous=True),
+    "upheaval": Part(("residual", "drift", "long_residual", "nearest_spread"), 1.35, 0.4, days=7, unanimous=True),
     "texture": Part(("spread", "roughness"), 2.25, buckets=400, days=1.5, excuse="nearest_spread", excused=2.0),
     "unrest": Part(("restlessness", "innovation", "roughness"), 1.88, buckets=400, days=1.5, excuse="outside"),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True, excuse="outside"),
