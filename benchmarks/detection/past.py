@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.series import Floats
 from sidecar.detection.arrays import Ints
-from sidecar.detection.habit import ALARM, HABITUAL, MOST_HABIT, MOST_RECURRENCE, OFTEN, SPAN, SPANS
+from sidecar.detection.habit import ALARM, SPAN, SPANS, decades, often
 from sidecar.detection.lesson import later
 
 Singles = NDArray[np.float32]
@@ -46,16 +46,14 @@ class Past:
         """As the product's, with the bars times `factors` (P,) and a `budget` of so many alarms per second."""
         place, answer = self._above(ALARM.exit, factors)
         incident = np.cumsum(np.diff(place, prepend=-np.inf) * self.every > ALARM.rearm)
-        alarms = len(np.unique(incident[answer >= 1]))
-        allowed = max(budget * self.every * len(self.place), 1.0)
-        return float(min(HABITUAL * np.log10(max(alarms / allowed, 1.0)), MOST_HABIT))
+        alarms = np.array(len(np.unique(incident[answer >= 1])))
+        return float(decades(alarms, np.maximum(budget * self.every * len(self.place), 1.0)))
 
     def recurrence(self, factors: Floats) -> float:
         """As the product's, with the bars times `factors` (P,)."""
         place, answer = self._above(1.0, factors)
         span = (self.columns - 1 - place) * self.every // SPAN
-        highest = sorted(answer[span == number].max(initial=1.0) for number in range(SPANS))
-        return float(min(highest[SPANS - OFTEN], MOST_RECURRENCE))
+        return float(often([answer[span == number].max(initial=0.0) for number in range(SPANS)]))
 
     def usual(self, own: Floats) -> float:
         """The usual ratio, with the answers times `own` (P,); 0 where nothing was learnt."""

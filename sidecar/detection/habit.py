@@ -1,5 +1,7 @@
 """How much higher the bars of a series are for its own past: it came over them too often, or again and again."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sidecar.detection.alarm import Policy
@@ -28,6 +30,11 @@ def habit_of(past: Floats, every: Floats, settings: Settings) -> Floats:
     incident = np.cumsum(near & (apart > ALARM.rearm), axis=1)
     alarms = np.count_nonzero((past >= 1) & (incident > before(np.where(past >= 1, incident, 0))), axis=1)
     allowed = np.maximum(settings.alarm_budget * every * np.count_nonzero(~np.isnan(past), axis=1), 1.0)
+    return decades(alarms, allowed)
+
+
+def decades(alarms: Ints, allowed: Floats) -> Floats:
+    """What so many alarms of a past raise the bars by, where so many are allowed; any shape."""
     return np.asarray(np.minimum(HABITUAL * np.log10(np.maximum(alarms / allowed, 1.0)), MOST_HABIT))
 
 
@@ -39,10 +46,12 @@ def recurrence_of(past: Floats, every: Floats) -> Floats:
     """
     span = np.arange(past.shape[1])[::-1] * every[:, None] // SPAN
     known = np.nan_to_num(past)
-    highest = np.sort(
-        [np.where(span == number, known, 0.0).max(axis=1, initial=0.0) for number in range(SPANS)], axis=0
-    )
-    return np.asarray(np.clip(highest[SPANS - OFTEN], 1.0, MOST_RECURRENCE))
+    return often([np.where(span == number, known, 0.0).max(axis=1, initial=0.0) for number in range(SPANS)])
+
+
+def often(highest: Sequence[Floats]) -> Floats:
+    """The factor that the highest ratio of each of the SPANS spans comes to; any shape."""
+    return np.asarray(np.clip(np.sort(highest, axis=0)[SPANS - OFTEN], 1.0, MOST_RECURRENCE))
 
 
 def before(values: Floats | Ints) -> Floats:
