@@ -53,6 +53,21 @@ class _Tally:
         self.size += result.size
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Steps that were answered with warnings: they are asked for again, ever more seldom while that is in vain.
+
+    Attributes:
+        first: the first of them.
+        due: the newest step with which they are asked for again.
+        wait: seconds until the next time, should that be in vain.
+    """
+
+    first: int
+    due: int
+    wait: int
+
+
 class History:
     """The last `length` steps of one query, for one thread.
 
@@ -101,7 +116,7 @@ class History:
         self._forget, self._min_samples = forget * step, min_samples
         self._budget, self._fewest_steps = samples_per_request, fewest_steps
         self._window: Lookback | None = None
-        self._partial: int | None = None  # first step that was answered with warnings, until it is without
+        self._doubt: _Doubt | None = None
         self._dropped = 0
         self._tally = _Tally()  # of advances that failed too: what they fetched stays
         self._let_go: dict[LabelSet, Samples] = {}  # those let go of last come last
@@ -147,7 +162,7 @@ class History:
         newest = self._source.query_range(self._expr, end, end, self._step)
         tally.add(newest)
         self._window = window = Lookback(self._step, self._length, end - self._length * self._step, self._exact)
-        self._partial, self._let_go = None, {}
+        self._doubt, self._let_go = None, {}
         self._fill(window, window.end + self._step, end - self._step, len(newest.frame.labels), tally)
         self._take(window, newest)
         return window
@@ -156,10 +171,11 @@ class History:
         held = window.end
         whole = self._fill(window, held + self._step, end, len(window.labels), tally)
         # Once the server gives whole answers again, what it gave in part is asked for again.
-        if whole and self._partial is not None:
-            first = max(self._partial, window.start)
+        if whole and self._doubt is not None and window.end >= self._doubt.due:
+            first, wait = max(self._doubt.first, window.start), self._doubt.wait
+            self._doubt = _Doubt(first, window.end + wait, 2 * wait)  # also where this fails
             if self._fill(window, first, held, len(window.labels), tally):
-                self._partial = None
+                self._doubt = None
 
     def _fill(self, window: Lookback, first: int, last: int, series: int, tally: _Tally) -> bool:
         """Take the steps from `first` to `last`; False if an answer was not whole."""
@@ -191,11 +207,12 @@ class History:
         frame = result.frame
         left_out = self._admit(window, frame)
         window.write(frame)
+        whole = not any(map(_tells_of_a_loss, result.warnings))
         if frame.end == window.end:  # not where a past answer is made whole
             self._dropped = left_out
-        whole = not any(map(_tells_of_a_loss, result.warnings))
-        if not whole:
-            self._partial = frame.start if self._partial is None else min(self._partial, frame.start)
+            if not whole:
+                first = frame.start if self._doubt is None else min(self._doubt.first, frame.start)
+                self._doubt = _Doubt(first, window.end, self._step)
         return whole
 
     def _admit(self, window: Lookback, frame: Frame) -> int:

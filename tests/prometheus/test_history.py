@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sidecar.prometheus.coarse import BLOCK, coarsened
 from sidecar.prometheus.frame import LabelSet, View
 from sidecar.prometheus.history import Advance, History
-from sidecar.prometheus.source import BadQueryError, RangeResult, TooLargeError, UnreachableError
+from sidecar.prometheus.source import BadQueryError, RangeResult, TooLargeError, TooSlowError, UnreachableError
 from tests.prometheus.memory_source import MemorySource
 
 STEP = 60
@@ -337,6 +337,74 @@ def test_partial_answers_that_go_on_cost_no_more() -> None:
     held.advance(at(1))
     held.advance(at(2))
     assert source.asked == [(at(1), at(1)), (at(2), at(2))]
+
+
+def test_repair_of_a_past_that_stays_partial_is_tried_ever_more_seldom() -> None:
+    source = MemorySource(always("a"))
+    calls, away = source.query_range, True
+
+    def away_for_the_past(expr: str, start: int, end: int, step: int) -> RangeResult:
+        result = calls(expr, start, end, step)
+        return replace(result, warnings=("store b is away",)) if away and start < at(0) else result
+
+    source.query_range = away_for_the_past  # type: ignore[method-assign]
+    held = history(source, length=100)
+    held.advance(at(0))
+    source.asked.clear()
+    for step in range(1, 21):
+        held.advance(at(step))
+    assert [end - at(0) for start, end in source.asked if start < at(0)] == [STEP * step for step in (0, 1, 3, 7, 15)]
+    away = False
+    source.asked.clear()
+    for step in range(21, 35):
+        held.advance(at(step))
+    assert [question for question in source.asked if question[0] < at(0)] == [(at(-67), at(31))]
+
+
+def test_repair_that_fails_fails_ever_fewer_advances() -> None:
+    source = MemorySource(always("a"))
+    source.warnings = ("store b is away",)
+    held = history(source, length=100)
+    held.advance(at(0))
+    source.warnings = ()
+    calls = source.query_range
+
+    def fails_for_the_past(expr: str, start: int, end: int, step: int) -> RangeResult:
+        if start < at(0):
+            raise TooSlowError("store b does not answer")
+        return calls(expr, start, end, step)
+
+    source.query_range = fails_for_the_past  # type: ignore[method-assign]
+    failed = []
+    for step in range(1, 21):
+        try:
+            held.advance(at(step))
+        except TooSlowError:
+            failed.append(step)
+    assert failed == [1, 2, 4, 8, 16]
+
+
+def test_news_that_are_partial_are_repaired_at_once_beside_a_past_that_stays_so() -> None:
+    source = MemorySource(always("a"))
+    calls, away = source.query_range, {at(-8)}
+
+    def away_at_times(expr: str, start: int, end: int, step: int) -> RangeResult:
+        result = calls(expr, start, end, step)
+        return replace(result, warnings=("store b is away",)) if any(start <= t <= end for t in away) else result
+
+    source.query_range = away_at_times  # type: ignore[method-assign]
+    held = history(source, length=100, samples_per_request=10, fewest_steps=1)
+    for step in range(10):
+        held.advance(at(step))
+    away.add(at(10))
+    source.samples = always("b")
+    held.advance(at(10))
+    away.remove(at(10))
+    source.samples = always("a")
+    held.advance(at(11))
+    values = held.advance(at(12)).frame.whole()
+    row = values.labels.index(series("a"))
+    assert not np.isnan(values.values[row]).any()
 
 
 def test_empty_answer_is_a_frame_without_rows() -> None:
