@@ -149,14 +149,16 @@ class Sidecar:
         names = [query.name for query in config.queries]
         before = self._client
         source = self._source(config.prometheus)
+        around = Surroundings(source, self._executor, self.board, self._telemetry, config.evaluation_interval)
+        loops = {query.name: self._loop(query, config, around) for query in config.queries}
+        self._scheduler.stop_others(loops)  # first, or what they find would be shown again
         self._telemetry.forget(set(self.board.snapshot.queries) - set(names))
         self._telemetry.declare(names)
         for query in config.queries:
             self._telemetry.describe(query.name, query.unit, self._external_url)
             self._telemetry.alarm_budget_per_second.labels(query.name).set(query.alarm_budget.per_second)
         self.board.configure(names, config.staleness, asked_anew(self._config.queries, config.queries))
-        around = Surroundings(source, self._executor, self.board, self._telemetry, config.evaluation_interval)
-        self._scheduler.replace({query.name: self._loop(query, config, around) for query in config.queries})
+        self._scheduler.start(loops)
         if before is not None and before is not source:
             before.close()
         self._config = config

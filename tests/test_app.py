@@ -1,6 +1,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -193,6 +194,24 @@ def test_results_of_another_question_are_shown_no_more(source: str, clock: Manua
         sidecar.board.publish = published  # type: ignore[method-assign]
         clock.time += STEP
         until(lambda: 'team="a"' in get(sidecar, "/metrics").text)
+
+
+def test_an_evaluation_that_ends_during_a_reload_shows_nothing(source: str, clock: ManualClock) -> None:
+    text = config_text(source)
+    texts = [text, text.replace("unit: ratio", "unit: ratio\n    labels: {team: a}")]
+    with running(lambda: parse(texts[0], "demo", {}), clock) as sidecar:
+        until(lambda: "node_cpu" in sidecar.board.snapshot.results)
+        del texts[0]
+        old, configure, shown = sidecar._scheduler.loops["node_cpu"].evaluator, sidecar.board.configure, []
+
+        def configured(*args: Any) -> None:
+            configure(*args)
+            old.evaluate(clock.time + STEP)
+            shown.append(dict(sidecar.board.snapshot.results))
+
+        sidecar.board.configure = configured  # type: ignore[method-assign]
+        assert sidecar.reload() is None
+        assert shown == [{}]
 
 
 def test_missed_evaluations_are_counted_and_not_replayed(source: str, clock: ManualClock) -> None:

@@ -66,7 +66,7 @@ def sample_axes(trace: Trace, span: Span) -> Axes:
     """As wide as the span, as high as the samples."""
     known = trace.values[~np.isnan(trace.values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    return Axes(span, low, high if high > low else low + 1, 0, LINES)
+    return Axes(span, low, high if high > low else low + max(1.0, abs(low)), 0, LINES)
 
 
 def band(kind: str, axes: Axes, start: float, end: float) -> str:

@@ -49,6 +49,9 @@ THERE = (BadQueryError, TooSlowError, TooLargeError)
 AWAY = (UnreachableError, UnavailableError, RefusedError, BadAnswerError)
 """Other failures that say that Prometheus cannot be used."""
 
+SLIGHT = 60
+"""Seconds by which a clock may be set back, or a step where that is longer, before what it has led to is forgotten."""
+
 MOST_MISSED = 60
 """Steps that are judged one after the other when they come late, after an outage: more would take too much memory."""
 
@@ -94,6 +97,7 @@ class Evaluator:
         self._telemetry = around.telemetry
         self._teller = Teller(query.name, around.telemetry)
         self._log = structlog.get_logger().bind(anomaly_name=query.name)
+        self._publishing = threading.Lock()  # held for a moment only: an end does not wait for an evaluation
         self._closed = False
 
     def _begin(self) -> None:
@@ -128,9 +132,10 @@ class Evaluator:
             self._fail(at, error)
             self._log.exception("defect in an evaluation")
         else:
-            if not self._closed:
-                self._board.publish(result)
-                self._published = result
+            with self._publishing:
+                if not self._closed:
+                    self._board.publish(result)
+                    self._published = result
         self._telemetry.evaluation_duration_seconds.labels(self.name).observe(time.perf_counter() - started)
         give_back_freed()
 
@@ -146,13 +151,12 @@ class Evaluator:
 
     def close(self) -> None:
         """Publishes nothing more, a failure neither, and drops the fits that have not begun."""
-        self._closed = self._source.closed = True
-        self._desk.cancel()
+        with self._publishing:
+            self._closed = self._source.closed = True
+        self._desk.close()
 
     def _evaluate(self, at: float) -> QueryResult:
-        end = int(at - self._offset) // self._step * self._step
-        if end < self._watch.scored_until:
-            self._begin_anew()
+        end = self._newest_step(at)
         self._desk.collect(self._watch, at)
         advance = self._fetch(self._history, end)
         self._look_at_groups(advance.frame.labels)
@@ -170,6 +174,16 @@ class Evaluator:
         if self._published is not None and not news and not turn.size:
             return dataclasses.replace(self._published, at=at)
         return self._result(at, advance, verdicts)
+
+    def _newest_step(self, at: float) -> int:
+        """The step that is newest as of an instant; where a clock was set back a little, the one it had come to."""
+        end = int(at - self._offset) // self._step * self._step
+        back = self._watch.scored_until - end
+        if back > max(self._step, SLIGHT):
+            self._begin_anew()
+        elif back > 0:
+            return self._watch.scored_until
+        return end
 
     def _look_at_groups(self, labels: tuple[LabelSet, ...]) -> None:
         """Warns where all series are siblings for want of the labels that tell groups apart: a name may be wrong."""
@@ -253,7 +267,9 @@ class Evaluator:
         elif isinstance(error, AWAY):
             self._telemetry.prometheus_up.set(0)
         self._log.error("evaluation failed", error=str(error))
-        self._board.fail(self.name, Failure(at, str(error)))
+        with self._publishing:
+            if not self._closed:
+                self._board.fail(self.name, Failure(at, str(error)))
 
 
 def part_of(source: ListingSource, query: QueryConfig, schedule: Schedule) -> RangeSource:

@@ -57,6 +57,7 @@ class FitDesk:
         self._query = query
         self._telemetry = telemetry
         self._under_way: list[Errand] = []
+        self._closed = False
 
     @property
     def room(self) -> int:
@@ -68,6 +69,9 @@ class FitDesk:
         for bundle in bundles(jobs):
             self._telemetry.fits.labels(self._query).inc()
             self._under_way.append(Errand(bundle, self._submitted(bundle), at, time.perf_counter()))
+            if self._closed:  # meanwhile, by another thread
+                self.cancel()
+                return
 
     def _submitted(self, bundle: list[FitJob]) -> Future[list[Models]]:
         try:
@@ -100,6 +104,11 @@ class FitDesk:
         for errand in self._under_way:
             errand.future.cancel()
         self._under_way = []
+
+    def close(self) -> None:
+        """Drops the fits under way and all that are sent from now on; for any thread."""
+        self._closed = True
+        self.cancel()
 
 
 def failure_of(future: Future[list[Models]]) -> BaseException | None:

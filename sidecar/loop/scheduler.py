@@ -74,11 +74,14 @@ class Scheduler:
     def __init__(self) -> None:
         self.loops: Mapping[str, QueryLoop] = {}
 
-    def replace(self, loops: Mapping[str, QueryLoop]) -> None:
-        """Starts the loops that are new, stops those that are no longer there, and leaves the others alone."""
-        before, self.loops = self.loops, loops
-        for loop in not_in(before.values(), loops.values()):
+    def stop_others(self, loops: Mapping[str, QueryLoop]) -> None:
+        """Stops those that are none of these."""
+        for loop in not_in(self.loops.values(), loops.values()):
             loop.stop()
+
+    def start(self, loops: Mapping[str, QueryLoop]) -> None:
+        """Goes on with these instead: starts those that are new, and leaves the others alone."""
+        before, self.loops = self.loops, loops
         for loop in not_in(loops.values(), before.values()):
             loop.start()
 

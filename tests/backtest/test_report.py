@@ -121,7 +121,7 @@ def test_the_band_is_drawn_where_it_is_known_and_ends_at_the_edge() -> None:
     assert {point.split(",")[1] for point in bands[1][18:58]} == {"0.0"}
 
 
-@pytest.mark.parametrize("values", [[], [np.nan], [1.0], [2.0, 2.0]])
+@pytest.mark.parametrize("values", [[], [np.nan], [1.0], [2.0, 2.0], [-1e17]])
 def test_hardly_any_samples_can_be_drawn(values: list[float]) -> None:
     found = np.array(values)
     one = Trace((), STEP * np.arange(len(values), dtype=np.int64), found, found, found, found, found, ())

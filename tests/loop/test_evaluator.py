@@ -343,6 +343,21 @@ def test_series_that_would_collide_are_an_error_of_the_query() -> None:
     assert "2 series would all be exported" in bench.board.snapshot.failures["cpu"].reason
 
 
+def test_a_clock_that_is_set_back_a_little_forgets_nothing() -> None:
+    bench = warm({host("a"): noise(1, end=NOW + STEP)})
+    scored = bench.evaluate(NOW + STEP)
+    bench.source.asked.clear()
+    with capture_logs() as logs:
+        again = bench.evaluate(NOW + STEP - 31)
+    assert (again.at, again.sample_time, again.states) == (NOW + STEP - 31, NOW + STEP, scored.states)
+    assert gauge(again, "anomaly_score") == gauge(scored, "anomaly_score")
+    assert (bench.source.asked, logs) == ([], [])
+    with capture_logs() as logs:
+        anew = bench.evaluate(NOW - STEP)
+    assert (anew.sample_time, anew.states[State.WARMING]) == (NOW - STEP, 1)
+    assert [line["event"] for line in logs] == ["the clock was set back, models are fitted anew"]
+
+
 def test_a_label_that_is_renamed_leaves_no_gap() -> None:
     old, new = (("host_name", "a"),), (("host.name", "a"),)
     samples: Samples = {old: noise(1, end=NOW - STEP), new: noise(2)}
