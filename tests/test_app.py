@@ -1,7 +1,6 @@
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import pytest
@@ -204,8 +203,8 @@ def test_an_evaluation_that_ends_during_a_reload_shows_nothing(source: str, cloc
         del texts[0]
         old, configure, shown = sidecar._scheduler.loops["node_cpu"].evaluator, sidecar.board.configure, []
 
-        def configured(*args: Any) -> None:
-            configure(*args)
+        def configured(queries: Iterable[str], staleness: float, anew: Collection[str]) -> None:
+            configure(queries, staleness, anew)
             old.evaluate(clock.time + STEP)
             shown.append(dict(sidecar.board.snapshot.results))
 

@@ -16,7 +16,7 @@ from sidecar.backtest.grid import Grid
 from sidecar.detection import habit
 from sidecar.detection.alarm import NEVER, Alarms, Heights, Policy, step
 from sidecar.detection.arrays import Ints, Times
-from sidecar.detection.combination import PARTS, Grounds, budget_decades, nearness, test_decades
+from sidecar.detection.combination import PARTS, Grounds, budget_decades, decades_tested, nearness
 from sidecar.detection.detector import on_scale
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings
@@ -125,7 +125,7 @@ def bars_of(settings: Settings) -> Floats:
     every = [settings.step * (1 if part.single else settings.bucket) for part in PARTS.values()]
     return np.array(
         [
-            part.bar * (1 + part.per_decade * test_decades(apart)) + budget_decades(settings)
+            part.bar * (1 + part.per_decade * decades_tested(apart)) + budget_decades(settings)
             for part, apart in zip(PARTS.values(), every, strict=True)
         ]
     )

@@ -8,7 +8,7 @@ from sidecar.backtest.incidents import Finding, Incident, findings
 from sidecar.backtest.past import Span
 from sidecar.backtest.trace import Alarm, Trace
 from sidecar.config.schema import QueryConfig
-from sidecar.config.vocabulary import RESERVED_LABEL
+from sidecar.config.vocabulary import ANOMALY_NAME
 from sidecar.export.labels import ExportError, exported
 
 WEEK = 7 * 86_400
@@ -88,7 +88,7 @@ class Summary:
         try:
             return dict(trace.labels + exported(trace.labels, self.query.name, self.query.labels))
         except ExportError:  # it was gone before the span, else the backtest would have been refused
-            return {**dict(trace.labels), **self.query.labels, RESERVED_LABEL: self.query.name}
+            return {**dict(trace.labels), **self.query.labels, ANOMALY_NAME: self.query.name}
 
     def by_week(self, trace: Trace) -> list[int]:
         """Number of alarms of a series that start in each week of the span."""

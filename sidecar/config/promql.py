@@ -8,6 +8,8 @@ import promql_parser as promql
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
+from sidecar.config.vocabulary import ANOMALY_NAME
+
 OWN_PREFIX = "anomaly_"
 OWN_GAUGES = tuple(
     OWN_PREFIX + gauge
@@ -55,18 +57,18 @@ def check_condition(text: str) -> str:
     return text
 
 
-def check_placeholder(text: str, by: str | None) -> None:
-    """ValueError where an expression says `${shard}` but not as the value of the label that series are split by."""
+def check_placeholder(key: str, text: str, by: str | None) -> None:
+    """ValueError where the expression of a key says `${shard}` but not as the value of the label to split by."""
     if PLACEHOLDER not in text:
         return
     if by is None:
         raise ValueError(
-            f"says {PLACEHOLDER}, but nothing says which shard this is: "
+            f"{key} says {PLACEHOLDER}, but nothing says which shard this is: "
             "write for example sharding: {by: instance, count: 3, index: 0}"
         )
     places = re.findall(rf"""\b{by}\s*=~\s*(?:"{_SHARD}"|'{_SHARD}')""", text)
     if len(places) != text.count(PLACEHOLDER):
-        raise ValueError(f'says {PLACEHOLDER} in another place than {{{by}=~"{PLACEHOLDER}"}}: write it so')
+        raise ValueError(f'{key} says {PLACEHOLDER} in another place than {{{by}=~"{PLACEHOLDER}"}}: write it so')
 
 
 def _checked(text: str) -> promql.Expr | None:
@@ -132,7 +134,7 @@ def _own_by_selector(selector: promql.VectorSelector) -> str | None:
 def _own_by_matchers(matchers: Iterable[promql.Matcher]) -> str | None:
     names = []
     for matcher in matchers:
-        if matcher.name == "anomaly_name" and matcher.op == promql.MatchOp.Equal and not matcher.value:
+        if matcher.name == ANOMALY_NAME and matcher.op == promql.MatchOp.Equal and not matcher.value:
             return None
         if matcher.name == "__name__":
             names.append(matcher)

@@ -81,11 +81,11 @@ class Sharding(Section):
 
 
 def _longest_useful_window(settings: dict[str, Any]) -> int:
-    return min(28 * DAY, 20_160 * int(settings.get("step", MINUTE)))
+    return min(28 * DAY, 20_160 * int(settings["step"]))
 
 
 def _shortest_history(settings: dict[str, Any]) -> int:
-    return max(4 * HOUR, WARM_UP_STEPS * int(settings.get("step", 0)))
+    return max(4 * HOUR, WARM_UP_STEPS * int(settings["step"]))
 
 
 class Timing(Section):
@@ -127,9 +127,8 @@ class QueryConfig(QuerySettings):
 
     @model_validator(mode="after")
     def _placeholder_has_a_meaning(self) -> Self:
-        check_placeholder(self.expr, self.sharding.by if self.sharding else None)
-        if self.suppress_when is not None:
-            check_placeholder(self.suppress_when, self.sharding.by if self.sharding else None)
+        for key, text in (("expr", self.expr), ("suppress_when", self.suppress_when)):
+            check_placeholder(key, text or "", self.sharding.by if self.sharding else None)
         return self
 
     @model_validator(mode="after")

@@ -26,7 +26,8 @@ from sidecar.config.problems import shortened
 
 T = TypeVar("T")
 
-RESERVED_LABEL = "anomaly_name"
+ANOMALY_NAME = "anomaly_name"
+"""The label that names the query."""
 
 
 class Section(BaseModel):
@@ -188,8 +189,8 @@ def _label_name(text: str) -> str:
         raise ValueError(
             f"{shortened(text)!r} is not a label name: write letters, digits and _, beginning with a letter"
         )
-    if text == RESERVED_LABEL:
-        raise ValueError(f"{RESERVED_LABEL} is set by the sidecar to the query's name: choose another label")
+    if text == ANOMALY_NAME:
+        raise ValueError(f"{ANOMALY_NAME} is set by the sidecar to the query's name: choose another label")
     if text.startswith("__"):
         raise ValueError(f"{shortened(text)!r} is reserved, as every label that begins with __: choose another label")
     return text

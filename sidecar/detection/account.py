@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sidecar.detection.arrays import Floats
-from sidecar.detection.explain import explain
+from sidecar.detection.combination import USUAL_RARITY
+from sidecar.detection.detector import score_of
 from sidecar.detection.features import names
 from sidecar.detection.models import Models, Scores
 from sidecar.detection.settings import Settings
@@ -47,11 +48,27 @@ class Account:
 
 def accounts(models: Models, scores: Scores, settings: Settings) -> list[Account | None]:
     """Why the newest column of `scores` is as it is, a model and an account per row; None where it has no score."""
-    told, rarity = explain(models, scores, settings), scores.rarity[:, :, -1]
+    without, rarity = scores_without(models, scores, settings), scores.rarity[:, :, -1]
     return [
-        None if np.isnan(score) else _account(score, named(told.without[row], settings), named(rarity[row], settings))
+        None if np.isnan(score) else _account(score, named(without[row], settings), named(rarity[row], settings))
         for row, score in enumerate(scores.score[:, -1].tolist())
     ]
+
+
+def scores_without(models: Models, scores: Scores, settings: Settings) -> Floats:
+    """The newest scores (S, F) if one feature were as usual, in the order of `features.names`; NaN without a score."""
+    rarity = scores.rarity[:, :, -1:]
+    without = [
+        score_of(models, no_rarer(rarity, feature, USUAL_RARITY), settings)[:, 0] for feature in range(rarity.shape[1])
+    ]
+    return np.where(np.isnan(scores.score[:, -1:]), np.nan, np.stack(without, axis=1))
+
+
+def no_rarer(rarity: Floats, feature: int, usual: float) -> Floats:
+    """The rarities (S, F, n) with one feature no rarer than usual."""
+    changed = rarity.copy()
+    changed[:, feature] = np.minimum(changed[:, feature], usual)
+    return changed
 
 
 def named(found: Floats, settings: Settings) -> dict[str, float]:

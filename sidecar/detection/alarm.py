@@ -131,7 +131,8 @@ class Outcome(Rows):
         flag: whether an alarm is on.
         state: a `State`.
         reason: a `Reason`.
-        detection: the highest threshold at which an alarm would start here, 0 if none.
+        detection: the highest threshold at which an alarm would start here, 0 if none; where none may, the score at
+            which one would start but for that, and without regard to `confirm`.
         since: when the alarm that is on started, unix seconds, NEVER where none is.
     """
 
@@ -251,7 +252,7 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     peaked = np.where(expired, time, alarms.peaked)
     detection = np.where(~going_on & (now > peak), np.where(free, confirmed, now), 0.0)
     starting = free & (detection >= 1)
-    near = counted >= np.minimum(policy.exit * peak, peak)
+    near = counted >= policy.exit * peak
     following = Alarms(
         since=np.where(starting, time, np.where(going_on, alarms.since, NEVER)),
         active=np.where(starting, time, active),

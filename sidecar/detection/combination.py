@@ -104,7 +104,7 @@ def ratio(rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
 def nearness(part: Part, rarity: Floats, grounds: Grounds, settings: Settings) -> Floats:
     """How near its bar a part comes, (S, n)."""
     tested = settings.step if part.single else settings.step * settings.bucket
-    bar = part.bar * (1 + part.per_decade * test_decades(tested)) + budget_decades(settings)
+    bar = part.bar * (1 + part.per_decade * decades_tested(tested)) + budget_decades(settings)
     found = combine(rarity[:, part.places], grounds.known[:, part.places], unanimous=part.unanimous)
     if part.excuse:
         found = np.minimum(found, part.excused * most_by_other_days(part, rarity, grounds.known))
@@ -138,7 +138,7 @@ def combine(rarity: Floats, known: Bools, *, unanimous: bool) -> Floats:
     return np.asarray((roots / np.maximum(known.sum(axis=1), 1)[:, None]) ** 2)
 
 
-def test_decades(every: int) -> float:
+def decades_tested(every: int) -> float:
     """Decimal logarithm of how many values are tested in an hour, one `every` so many seconds.
 
     Not below 0, as no longer step set the bars.
@@ -153,4 +153,4 @@ def budget_decades(settings: Settings) -> float:
 
 def too_odd(settings: Settings) -> float:
     """The rarity past which a value is not learnt from."""
-    return PEEL_BAR + 0.5 * test_decades(settings.step * settings.bucket)
+    return PEEL_BAR + 0.5 * decades_tested(settings.step * settings.bucket)

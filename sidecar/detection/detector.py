@@ -16,12 +16,14 @@ from sidecar.detection.features import Past
 from sidecar.detection.lesson import FIT_CELLS, blocks, learn, learn_some
 from sidecar.detection.models import Models, Scores
 from sidecar.detection.settings import Settings
-from sidecar.detection.siblings import AT_ONCE, Siblings, fit_siblings
+from sidecar.detection.siblings import Siblings, fit_siblings
 from sidecar.detection.tables import Lookup, fit_tables
 from sidecar.prometheus.coarse import Matrix
 
 SCORE_CELLS = 1 << 10
 """Columns, of all series together, that are scored at once: so they fit the cache."""
+SERIES_AT_ONCE = 16
+"""Of those with siblings, whose own past is looked at: it bounds the memory, and fits the cache."""
 
 
 def fit(values: Floats, end: int, settings: Settings, siblings: Siblings | None = None) -> Models:
@@ -46,7 +48,7 @@ def fit_together(values: Floats, end: int, siblings: Siblings, settings: Setting
     """As `fit`, of series that are all learnt from by so many `columns`."""
     lesson = learn_some(values, end, settings, columns)
     tables = fit_siblings(lesson.found, lesson.noise, siblings, settings)
-    parts = [slice(i, i + AT_ONCE) for i in range(0, len(values), AT_ONCE)]
+    parts = [slice(i, i + SERIES_AT_ONCE) for i in range(0, len(values), SERIES_AT_ONCE)]
     return Models.concatenate([lesson.take(part).own_models(tables.take(part), settings) for part in parts])
 
 

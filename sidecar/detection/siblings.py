@@ -34,7 +34,7 @@ BODY = 0.05
 """The scale of a feature is the distance from this quantile to the opposite one, halved."""
 LEAST_BEND, MOST_BEND = 0.25, 2.0
 """By what rarities are multiplied at least and at most, where the own tail is another than that of the siblings."""
-AT_ONCE = 16
+GROUPS_AT_ONCE = 16
 """Groups that are fitted at once: it bounds the memory, and fits the cache."""
 
 
@@ -93,7 +93,7 @@ def fit_siblings(found: Floats, noise: Floats, siblings: Siblings, settings: Set
 def fit_groups(z: Floats, siblings: Siblings, too_odd: float) -> Tables:
     """The tables of all groups, a row each, by the features (S, F, N) of their members on a common scale."""
     pools = [pooled(z[siblings.teaches & (siblings.group == group)]) for group in range(siblings.group.max() + 1)]
-    parts = [fit_pools(pools[i : i + AT_ONCE], too_odd) for i in range(0, len(pools), AT_ONCE)]
+    parts = [fit_pools(pools[i : i + GROUPS_AT_ONCE], too_odd) for i in range(0, len(pools), GROUPS_AT_ONCE)]
     return Tables.concatenate(parts)
 
 

@@ -1,7 +1,6 @@
 """What is kept of each series under watch, and how a series is told apart: a row each."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +9,7 @@ from sidecar.detection.alarm import Alarms, Policy
 from sidecar.detection.models import Models
 from sidecar.detection.rows import Rows
 from sidecar.detection.schedule import NEVER, Schedule
-from sidecar.prometheus.frame import LabelSet
-
-
-def hash_of(labels: LabelSet) -> int:
-    """The hash of a label set: the same on every replica and after every restart, as Python's own is not."""
-    return int.from_bytes(blake2b(repr(labels).encode(), digest_size=8).digest(), "big")
+from sidecar.prometheus.frame import LabelSet, hash_of
 
 
 def group_of(labels: LabelSet, schedule: Schedule) -> int:

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.config.vocabulary import ANOMALY_NAME
 from sidecar.prometheus.frame import LabelSet, describe, sharing
-
-ANOMALY_NAME = "anomaly_name"
 
 # Empty where the source has none, or the scrape would fill in the sidecar's own, as `/federate` knows.
 TARGET_LABELS = ("instance", "job")

@@ -16,8 +16,9 @@ from prometheus_client import (
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from sidecar.config.vocabulary import ANOMALY_NAME
+from sidecar.detection.alarm import Reason
 from sidecar.export.board import Board
-from sidecar.export.labels import ANOMALY_NAME
 from sidecar.export.snapshot import State
 
 PREFIX = "anomaly_sidecar_"
@@ -25,7 +26,12 @@ PREFIX = "anomaly_sidecar_"
 DROP_REASONS = ("max_series",)
 """Why a series of a query is left out, as far as is known from the start."""
 
-SUPPRESSION_REASONS = ("direction", "min_deviation", "suppress_when", "valid_range")
+SUPPRESSION_REASONS = {
+    Reason.WRONG_DIRECTION: "direction",
+    Reason.SMALL_DEVIATION: "min_deviation",
+    Reason.INVALID_VALUE: "valid_range",
+    Reason.SUPPRESSED: "suppress_when",
+}
 """Why an anomaly does not raise the flag."""
 
 _EVALUATION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -81,9 +87,14 @@ class Telemetry:
         self.normal_adopted = counter(
             "normal_adopted_total", "Alarms that ended although the change stays: it is taken for normal.", query
         )
-        self.fits = counter("fits_total", "Model fits begun.", query)
-        self.fit_failures = counter("fit_failures_total", "Model fits that failed.", query)
-        self.fit_duration_seconds = histogram("fit_duration_seconds", "Time a fit took.", _FIT_BUCKETS, query)
+        self.fits = counter("fits_total", "Model fits handed out, in batches of series.", query)
+        self.fit_failures = counter("fit_failures_total", "Those that failed.", query)
+        self.fit_duration_seconds = histogram(
+            "fit_duration_seconds",
+            "Time from when one is handed out until its models are taken up.",
+            _FIT_BUCKETS,
+            query,
+        )
         self.last_fit_timestamp_seconds = gauge(
             "last_fit_timestamp_seconds", "When the models were last fitted, unix time, 0 if never.", query
         )
@@ -122,7 +133,7 @@ class Telemetry:
         for query in queries:
             for metric in self._by_query:
                 metric.labels(query)
-            for reason in SUPPRESSION_REASONS:
+            for reason in SUPPRESSION_REASONS.values():
                 self.flags_suppressed.labels(query, reason)
 
     def describe(self, query: str, unit: str, external_url: str) -> None:

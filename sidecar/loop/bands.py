@@ -12,7 +12,7 @@ CONSPICUOUS = 0.8
 """Score from which on a series does not wait."""
 
 FEWEST = 64
-"""Series that have their turn at once, however many there are."""
+"""Series that have their turn at once at least, however few their share would be."""
 
 
 class BandTurns:

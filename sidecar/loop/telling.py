@@ -6,11 +6,11 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from sidecar.config.vocabulary import ANOMALY_NAME
 from sidecar.detection.account import Account, accounts
-from sidecar.detection.alarm import Reason
 from sidecar.detection.arrays import Bools
 from sidecar.detection.watch import Verdicts, Watch
-from sidecar.export.telemetry import Telemetry
+from sidecar.export.telemetry import SUPPRESSION_REASONS, Telemetry
 from sidecar.prometheus.frame import LabelSet
 
 MOST_LOGGED = 20
@@ -19,16 +19,8 @@ MOST_LOGGED = 20
 FACTS = {"score", "value", "expected", "since", "changed", "unusual", "one_in"}
 """What a log line says of an anomaly, beside its labels."""
 
-OF_THE_LOG = {"self", "method_name", "event", "level", "ts", "exc_info", "exception", "anomaly_name", *FACTS}
+OF_THE_LOG = {"self", "method_name", "event", "level", "ts", "exc_info", "exception", ANOMALY_NAME, *FACTS}
 """Names of a log line that labels are not to take."""
-
-SUPPRESSION_REASONS = {
-    Reason.WRONG_DIRECTION: "direction",
-    Reason.SMALL_DEVIATION: "min_deviation",
-    Reason.INVALID_VALUE: "valid_range",
-    Reason.SUPPRESSED: "suppress_when",
-}
-"""Why a score over the threshold raises no flag, and what the metric calls it."""
 
 
 class Teller:

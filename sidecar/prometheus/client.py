@@ -93,11 +93,6 @@ class PrometheusClient:
             error.requests = made
             raise
 
-    @property
-    def in_flight(self) -> int:
-        """Number of requests that wait for their answer."""
-        return len(self._in_flight)
-
     def close(self) -> None:
         """Give up whatever is in flight or waiting, from any thread; later queries raise `StoppedError`."""
         self._stop.set()

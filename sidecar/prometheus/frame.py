@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +19,11 @@ LabelSet: TypeAlias = tuple[tuple[str, str], ...]
 
 LONGEST = 1000
 """Characters of someone else's text in a message."""
+
+
+def hash_of(labels: LabelSet) -> int:
+    """The hash of a label set: the same on every replica and after every restart, as Python's own is not."""
+    return int.from_bytes(blake2b(repr(labels).encode(), digest_size=8).digest(), "big")
 
 
 def describe(labels: LabelSet) -> str:

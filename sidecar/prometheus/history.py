@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.frame import Frame, LabelSet, View
+from sidecar.prometheus.frame import Frame, LabelSet, View, hash_of
 from sidecar.prometheus.lookback import Lookback, Samples, newest_samples
 from sidecar.prometheus.source import PrometheusError, RangeResult, RangeSource, TooLargeError
 
@@ -261,8 +260,8 @@ def _beyond(limit: int, labels: list[LabelSet], seen: NDArray[np.int64]) -> NDAr
     """Return the positions of the series beyond the limit: the longest gone, then those with the highest hash."""
     if len(labels) <= limit:
         return np.empty(0, np.int64)
-    hashes = [int.from_bytes(blake2b(repr(label_set).encode(), digest_size=8).digest()) for label_set in labels]
-    return np.lexsort((np.array(hashes, np.uint64), -seen))[limit:]
+    hashes = np.array([hash_of(label_set) for label_set in labels], np.uint64)
+    return np.lexsort((hashes, -seen))[limit:]
 
 
 def _tells_of_a_loss(warning: str) -> bool:

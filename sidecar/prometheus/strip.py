@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sidecar.prometheus.coarse import BLOCK, MISSING, SCALES, Coarse, Rows
 
-Number = TypeVar("Number", np.float64, np.int64, np.uint16)
+Number = TypeVar("Number", np.float64, np.uint16)
 
 _MOVED = 64  # rows or columns moved at once: no second matrix is ever held
 _SLACK = 128  # one column in so many is room to move on

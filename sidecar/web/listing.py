@@ -4,15 +4,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import blake2b
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from sidecar.export.labels import ANOMALY_NAME
+from sidecar.config.vocabulary import ANOMALY_NAME
 from sidecar.export.snapshot import QueryResult, Snapshot, State
-from sidecar.prometheus.frame import LabelSet
+from sidecar.prometheus.frame import LabelSet, hash_of
 
 
 class Sort(StrEnum):
@@ -25,7 +24,7 @@ class Sort(StrEnum):
 
 
 class Row(NamedTuple):
-    """A series of a snapshot: `row` of the result's table where it is scored, None where it is not."""
+    """A series of a snapshot: `row` of the result's table where it has gauges, None where it has none."""
 
     result: QueryResult
     labels: LabelSet
@@ -129,8 +128,8 @@ def with_id(snapshot: Snapshot, now: float, wanted: str) -> Row | None:
 
 
 def series_id(labels: LabelSet) -> str:
-    """A short name for a series: a digest of its exported labels."""
-    return blake2b(repr(labels).encode(), digest_size=8).hexdigest()
+    """A short name for a series: the hash of its exported labels."""
+    return f"{hash_of(labels):016x}"
 
 
 def shown_labels(labels: LabelSet) -> dict[str, str]:

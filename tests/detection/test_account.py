@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sidecar.detection.account import ASPECTS, Account, accounts, changes
+from sidecar.detection.account import ASPECTS, Account, accounts, changes, scores_without
 from sidecar.detection.arrays import Floats
 from sidecar.detection.detector import fit, score
 from sidecar.detection.features import NAMES, names
@@ -78,3 +78,33 @@ def test_every_feature_belongs_to_what_it_looks_at() -> None:
 )
 def test_a_change_is_told_by_what_is_rare(rare: dict[str, float], expected: tuple[str, ...]) -> None:
     assert changes(dict.fromkeys(NAMES, 0.5) | rare) == expected
+
+
+DAILY, STEADY, ABSENT = 0, 1, 4
+
+
+def test_the_feature_that_carries_a_score_leaves_little_without_it(values: Floats, settings: Settings) -> None:
+    odd = values.copy()
+    odd[STEADY, -1] += 5
+    models = fit(values[:, :-1], END - settings.step, settings)
+    scores = score(models, odd, END, settings, 1)
+    without = scores_without(models, scores, settings)
+    told = accounts(models, scores, settings)
+    assert without.shape[1] == len(names(settings))
+    assert (without[STEADY] <= scores.score[STEADY, 0]).all()
+    assert without[STEADY].min() < scores.score[STEADY, 0]
+    assert np.isnan(without[ABSENT]).all()
+    daily, steady = told[DAILY], told[STEADY]
+    assert daily is not None
+    assert steady is not None
+    assert steady.one_in > 1000 > daily.one_in
+    assert scores.rarity[STEADY, names(settings).index(steady.rarest), 0] == scores.rarity[STEADY].max()
+
+
+def test_an_ordinary_column_owes_its_score_to_nothing(values: Floats, settings: Settings) -> None:
+    models = fit(values, END, settings)
+    scores = score(models, values, END, settings, 1)
+    assert (scores_without(models, scores, settings)[DAILY] <= scores.score[DAILY, 0] + 1e-12).all()
+    told = accounts(models, scores, settings)[DAILY]
+    assert told is not None
+    assert told.one_in < 300

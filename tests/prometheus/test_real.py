@@ -139,7 +139,7 @@ def test_close_ends_a_slow_query(server: PrometheusServer) -> None:
 
     thread = threading.Thread(target=ask)
     thread.start()
-    wait_until(lambda: source.in_flight == 1, "the query to be in flight")
+    wait_until(lambda: len(source._in_flight) == 1, "the query to be in flight")
     source.close()
     thread.join(5)
     assert not thread.is_alive()

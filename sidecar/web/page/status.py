@@ -6,7 +6,7 @@ from html import escape
 from urllib.parse import urlencode
 
 from sidecar.config.schema import QueryConfig
-from sidecar.export.labels import ANOMALY_NAME
+from sidecar.config.vocabulary import ANOMALY_NAME
 from sidecar.export.snapshot import Snapshot, State
 from sidecar.web.listing import Filter, Row, Sort, label_names, ordered, rows, series_id, shown_labels
 from sidecar.web.words import finding, instant, quantity
