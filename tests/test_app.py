@@ -208,7 +208,7 @@ def test_an_evaluation_that_ends_during_a_reload_shows_nothing(source: str, cloc
             old.evaluate(clock.time + STEP)
             shown.append(dict(sidecar.board.snapshot.results))
 
-        sidecar.board.configure = configured  # type: ignore[method-assign]
+        sidecar.board.configure = configured  # type: ignore[method-assign,assignment]
         assert sidecar.reload() is None
         assert shown == [{}]
 

@@ -160,11 +160,12 @@ def answered(corpus: Sequence[Asked], choice: Choice, policy: Policy) -> list[An
 def advanced(now: Floats, times: Times, policy: Policy) -> Alarmed:
     """What the alarms do over scores (S, m) at `times` (S, m)."""
     alarms = Alarms.idle(len(now), policy)
-    heights = Heights.of(now, np.zeros(now.shape, np.int8), alarms.recent)
+    odd, blocked = np.zeros(now.shape, bool), np.zeros(now.shape, np.int8)
+    heights = Heights(~np.isnan(now), np.nan_to_num(now), odd, blocked)
     since, active, detection = np.full(now.shape, NEVER), np.full(now.shape, NEVER), np.zeros(now.shape)
     for column in range(now.shape[1]):
-        alarms, detection[:, column], _ = step(alarms, heights, column, times[:, column], policy)  # type: ignore[arg-type]
-        since[:, column], active[:, column] = alarms.since, alarms.active
+        alarms, found = step(alarms, heights, column, times[:, column], policy)  # type: ignore[arg-type]
+        since[:, column], active[:, column], detection[:, column] = alarms.since, alarms.active, found.detection
     return Alarmed(times, since, active, detection)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.detection.report import Corpus
 from benchmarks.detection.varied import varied
 from sidecar.detection import watched
+from sidecar.detection.schedule import Schedule
 from sidecar.prometheus.frame import LabelSet
 
 HOURS = (2, 7, 12, 17, 22)
@@ -20,11 +21,11 @@ HOURS = (2, 7, 12, 17, 22)
 def set_hour(hour: int) -> None:
     """Has this process fit at that hour of each day."""
 
-    def hash_of(labels: LabelSet) -> int:
-        del labels
+    def group_of(labels: LabelSet, schedule: Schedule) -> int:
+        del labels, schedule
         return hour
 
-    watched.hash_of = hash_of
+    watched.group_of = group_of
 
 
 def main() -> None:

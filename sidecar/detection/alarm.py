@@ -6,17 +6,21 @@
 
 An alarm that has ended starts again within the re-arm time only when a score exceeds the highest of late: one incident,
 one alarm. The flag is 1 while firing or recovering, so it does not flicker within an episode. Time is sample time.
+
+What may not raise an alarm, by its direction say, leaves high scores behind for as long as windows hold it. These may
+not either: until the re-arm time has passed, an alarm then starts only at a sample that is odd in itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sidecar.detection.arrays import Bools, Floats, Times
+from sidecar.detection.features import NAMES
 from sidecar.detection.models import Scores
 from sidecar.detection.rows import Rows
 
@@ -25,6 +29,11 @@ Codes = NDArray[np.int8]
 NEVER = -(2**62)
 """The time of what has not been: no sample has it, before 1970 either, and it can be subtracted from any time without
 overflow. `schedule.NEVER`, the least int64, cannot."""
+
+RESIDUAL = NAMES.index("residual")
+ODD = 1.3
+"""The rarity of the residual from which on a sample is odd in itself, whatever came before it: one in twenty, which is
+believed 3.4 robust standard deviations from the middle."""
 
 
 class State(IntEnum):
@@ -100,6 +109,8 @@ class Alarms(Rows):
         second: the highest such score since.
         recent: (S, N) the newest scores, newest last.
         scored: time of the last score.
+        held_back: time of the last score of 1 or more that might not raise an alarm.
+        held_by: why not, a `Reason`.
     """
 
     since: Times
@@ -109,13 +120,16 @@ class Alarms(Rows):
     second: Floats
     recent: Floats
     scored: Times
+    held_back: Times
+    held_by: Codes
 
     @classmethod
     def idle(cls, series: int, policy: Policy) -> "Alarms":
         """The state before the first column."""
-        never, zeros = np.full(series, NEVER, dtype=np.int64), np.zeros(series)
-        recent = np.zeros((series, policy.confirm[1]))
-        return cls(never, never.copy(), zeros, never.copy(), zeros.copy(), recent, never.copy())
+        since, active, peaked, scored, held_back = np.full((5, series), NEVER, dtype=np.int64)
+        peak, second = np.zeros((2, series))
+        recent, held_by = np.zeros((series, policy.confirm[1])), np.zeros(series, dtype=np.int8)
+        return cls(since, active, peak, peaked, second, recent, scored, held_back, held_by)
 
     @property
     def firing(self) -> Bools:
@@ -156,30 +170,51 @@ class Outcome(Rows):
 
 @dataclass(frozen=True, slots=True)
 class Heights:
-    """The scores as the alarms see them; arrays of shape (S, n) but for `recent`.
+    """The scores as the alarms see them; arrays of shape (S, n).
 
     Attributes:
         scored: whether there is a score.
         now: the scores, 0 where there is none.
-        free: whether a score may raise an alarm.
-        counted: the scores that may, 0 where one may not.
-        recent: (S, n, N) of each column, the newest of those up to it.
+        odd: whether the sample is odd in itself.
+        blocked: why a score may not raise an alarm, a `Reason`; 0 where it may.
     """
 
     scored: Bools
     now: Floats
-    free: Bools
-    counted: Floats
-    recent: Floats
+    odd: Bools
+    blocked: Codes
 
     @classmethod
-    def of(cls, score: Floats, blocked: Codes, before: Floats) -> "Heights":
-        """Of scores (S, n) that follow those `before` (S, N)."""
-        scored, free = ~np.isnan(score), blocked == 0
-        now = np.where(scored, score, 0.0)
-        counted = np.where(free, now, 0.0)
-        recent = np.concatenate([before[:, 1:], counted], axis=1)
-        return cls(scored, now, free, counted, sliding_window_view(recent, before.shape[1], axis=1))
+    def of(cls, scores: Scores, blocked: Codes) -> "Heights":
+        """Of scores of which some are `blocked` (S, n)."""
+        scored = ~np.isnan(scores.score)
+        return cls(scored, np.where(scored, scores.score, 0.0), scores.rarity[:, RESIDUAL] >= ODD, blocked)
+
+
+@dataclass(frozen=True, slots=True)
+class Course(Rows):
+    """What the alarms did in a column, (S,) each, or in some, (S, n).
+
+    Attributes:
+        since: when the alarm that is on started, NEVER where none is.
+        active: time of the last score that kept it on.
+        pending: whether a score of 1 or more waits to be confirmed, or was lower than the peak.
+        detection: the highest threshold at which an alarm would start.
+        peak: the highest score of late, before.
+        blocked: why the score might not raise one, a `Reason`; 0 where it might.
+    """
+
+    since: Times
+    active: Times
+    pending: Bools
+    detection: Floats
+    peak: Floats
+    blocked: Codes
+
+    @classmethod
+    def of(cls, columns: Sequence["Course"]) -> "Course":
+        """The columns side by side."""
+        return cls(*(np.stack(part, axis=1) for part in zip(*(column.parts() for column in columns), strict=True)))
 
 
 def advance(
@@ -195,25 +230,28 @@ def advance(
     blocked = immaterial(values, scores.expected, policy)
     if suppressed is not None:
         blocked = np.where(np.broadcast_to(suppressed, shape), np.int8(Reason.SUPPRESSED), blocked)
-    heights = Heights.of(scores.score, blocked, alarms.recent)
-    outcome, peak, active = Outcome.blank(*shape), np.zeros(shape), np.full(shape, NEVER)
+    heights, columns = Heights.of(scores, blocked), []
     scored_before, on_before = alarms.scored, alarms.firing
     for i, time in enumerate(times.tolist()):
-        alarms, outcome.detection[:, i], peak[:, i] = step(alarms, heights, i, time, policy)
-        outcome.since[:, i], active[:, i] = alarms.since, alarms.active
-    np.not_equal(outcome.since, NEVER, out=outcome.flag)
-    pending = ~outcome.flag & (heights.recent >= 1).any(axis=2)
-    on = np.where(active == times, State.FIRING, State.RECOVERING)
-    outcome.state[:] = np.where(outcome.flag, on, np.where(pending, State.PENDING, State.IDLE))
-    ended = np.column_stack([on_before, outcome.flag[:, :-1]]) & ~outcome.flag
-    outcome.reason[:] = reasons(outcome.state, heights, blocked, peak, ended)
+        alarms, column = step(alarms, heights, i, time, policy)
+        columns.append(column)
+    outcome = outcome_of(Course.of(columns), heights, times, on_before)
     if policy.flag_vanished:
         last = np.maximum.accumulate(np.where(heights.scored, times, scored_before[:, None]), axis=1)
         vanished = np.isnan(values) & (last != NEVER) & (times - last <= policy.hold)
-        held_back = blocked == Reason.SUPPRESSED
-        outcome.reason[vanished & held_back] = Reason.SUPPRESSED
-        flag_vanished(outcome, vanished & ~held_back, last)
+        unwanted = blocked == Reason.SUPPRESSED
+        outcome.reason[vanished & unwanted] = Reason.SUPPRESSED
+        flag_vanished(outcome, vanished & ~unwanted, last)
     return alarms, outcome
+
+
+def outcome_of(course: Course, heights: Heights, times: Times, on_before: Bools) -> Outcome:
+    """What a course over some columns comes to; `on_before` (S,) says which alarms were on before them."""
+    flag = course.since != NEVER
+    on = np.where(course.active == times, State.FIRING, State.RECOVERING)
+    state = np.where(flag, on, np.where(course.pending, State.PENDING, State.IDLE)).astype(np.int8)
+    ended = np.column_stack([on_before, flag[:, :-1]]) & ~flag
+    return Outcome(flag, state, reasons(state, heights, course, ended), course.detection, course.since)
 
 
 def flag_vanished(outcome: Outcome, vanished: Bools, last: Times) -> None:
@@ -238,14 +276,17 @@ def immaterial(values: Floats, expected: Floats, policy: Policy) -> Codes:
     return np.asarray(found, dtype=np.int8)
 
 
-def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> tuple[Alarms, Floats, Floats]:
-    """Column `i`: the alarms after it, the highest threshold at which one would start, and the peak before; (S,)."""
-    now, counted, free, recent = heights.now[:, i], heights.counted[:, i], heights.free[:, i], heights.recent[:, i]
+def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> tuple[Alarms, Course]:
+    """Column `i`: the alarms after it, and what they did."""
+    now, scored, on = heights.now[:, i], heights.scored[:, i], alarms.firing
+    blocked = held_back(alarms, heights, i, time, policy)
+    free, high = blocked == 0, (blocked != 0) & (now >= 1)
+    counted = np.where(free, now, 0.0)
+    recent = np.column_stack([alarms.recent[:, 1:], counted])
     enough = np.sort(recent, axis=1)[:, -policy.confirm[0]]
     confirmed, height = np.minimum(now, enough), np.minimum(counted, enough)
-    on = alarms.firing
     active = np.where(on & (counted >= policy.exit), time, alarms.active)
-    unknown = ~heights.scored[:, i] & (time - alarms.scored <= policy.unscored)  # a gap is no recovery
+    unknown = ~scored & (time - alarms.scored <= policy.unscored)  # a gap is no recovery
     going_on = on & ((time - active <= policy.hold) | unknown)
     expired = time - alarms.peaked > policy.rearm
     peak, second = np.where(expired, alarms.second, alarms.peak), np.where(expired, 0.0, alarms.second)
@@ -260,12 +301,25 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
         peaked=np.where(near, time, peaked),
         second=np.where(near, 0.0, np.maximum(second, height)),
         recent=recent,
-        scored=np.where(heights.scored[:, i], time, alarms.scored),
+        scored=np.where(scored, time, alarms.scored),
+        held_back=np.where(high, time, alarms.held_back),
+        held_by=np.where(high, blocked, alarms.held_by),
     )
-    return following, detection, peak
+    pending = np.asarray((recent >= 1).any(axis=1))
+    return following, Course(following.since, following.active, pending, detection, peak, blocked)
 
 
-def reasons(state: Codes, heights: Heights, blocked: Codes, peak: Floats, ended: Bools) -> Codes:
+def held_back(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> Codes:
+    """Why a score in column `i` may not raise an alarm, a `Reason` (S,), 0 where it may.
+
+    One that may not leaves high scores behind: neither may they, unless the sample is odd in itself or an alarm is on.
+    """
+    blocked, odd = heights.blocked[:, i], heights.odd[:, i]
+    aftermath = heights.scored[:, i] & ~alarms.firing & ~odd & (time - alarms.held_back <= policy.rearm)
+    return np.where(aftermath & (blocked == 0), alarms.held_by, blocked)
+
+
+def reasons(state: Codes, heights: Heights, course: Course, ended: Bools) -> Codes:
     """Why each alarm is in its `state`; shapes (S, n).
 
     What held a score back is told also of the column at which an alarm ended: it is counted.
@@ -274,16 +328,16 @@ def reasons(state: Codes, heights: Heights, blocked: Codes, peak: Floats, ended:
     conditions = [
         state == State.FIRING,
         state == State.RECOVERING,
-        high & (blocked > 0),
+        high & (course.blocked > 0),
         ended,
         ~heights.scored,
-        high & (heights.now <= peak),
+        high & (heights.now <= course.peak),
         state == State.PENDING,
     ]
     choices: list[Any] = [
         Reason.EXCEEDED,
         Reason.HELD,
-        blocked,
+        course.blocked,
         Reason.ENDED,
         Reason.NOT_SCORED,
         Reason.BELOW_PEAK,

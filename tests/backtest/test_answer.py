@@ -12,7 +12,7 @@ from sidecar.backtest.answer import DEFAULTS, Answerer, cells, fitted_to
 from sidecar.backtest.grid import Grid
 from sidecar.backtest.replay import Judgement
 from sidecar.config.checks import timing_faults
-from sidecar.config.vocabulary import Missing
+from sidecar.config.vocabulary import Direction, Missing
 from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Verdicts
 from sidecar.prometheus.frame import Frame
@@ -53,6 +53,23 @@ def test_a_spike_is_flagged_and_an_alert_starts_on_it_alone() -> None:
     assert float(spike["expected"]) == pytest.approx(0.3, abs=0.1)
     assert found[151]["alarm"] in {"firing", "recovering"}
     assert found[149]["anomaly_flag"] == "0"
+
+
+@pytest.mark.parametrize("off", [1.0, -0.4])
+def test_what_lies_on_the_other_side_raises_no_flag_and_neither_does_its_aftermath(off: float) -> None:
+    hours = 0.6 + 0.03 * np.random.default_rng(5).standard_normal(480)
+    hours[400:403] += off
+    hours[440] -= off
+    content = text((START + HOUR * hour, f"{value:.4f}") for hour, value in enumerate(hours.tolist()))
+    other_side = SETTINGS.model_copy(update={"direction": Direction.BELOW if off > 0 else Direction.ABOVE})
+    found, both = (
+        list(csv.DictReader(io.StringIO(Answerer(query, band=False).answer(content, "a.csv").text)))
+        for query in (other_side, SETTINGS)
+    )
+    flagged, all_flagged = ([n for n, row in enumerate(rows) if row["anomaly_flag"] == "1"] for rows in (found, both))
+    assert {400, 401, 402} <= {*all_flagged}
+    assert max(float(row["anomaly_score"]) for row in found[403:410]) > 1.2
+    assert flagged[0] == 440
 
 
 def test_an_alarm_that_a_new_model_raised_between_rows_starts_on_the_next() -> None:

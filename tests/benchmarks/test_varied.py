@@ -24,7 +24,7 @@ UNLABELLED = 7
 @pytest.fixture
 def unvaried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts back what the test varies in this process."""
-    monkeypatch.setattr(watched, "hash_of", watched.hash_of)
+    monkeypatch.setattr(watched, "group_of", watched.group_of)
     for name in ("GROUPS", "KNOTS"):
         monkeypatch.setattr(tables, name, getattr(tables, name))
 

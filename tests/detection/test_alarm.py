@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.detection.alarm import NEVER, Alarms, Outcome, Policy, Reason, State, advance
+from sidecar.detection.alarm import NEVER, ODD, Alarms, Outcome, Policy, Reason, State, advance
 from sidecar.detection.arrays import Bools, Floats, Times
+from sidecar.detection.features import NAMES
 from sidecar.detection.models import Scores
 
 HOUR = 3_600
@@ -14,8 +15,9 @@ STEP = HOUR
 NAN = float("nan")
 
 
-def scores_of(score: Floats, expected: float = 10.0) -> Scores:
-    return Scores(score, np.full_like(score, expected), np.zeros((len(score), 1, score.shape[1])))
+def scores_of(score: Floats, expected: float = 10.0, rarity: Floats | float = 9.0) -> Scores:
+    rarities = np.full((len(score), len(NAMES), score.shape[1]), rarity)
+    return Scores(score, np.full_like(score, expected), rarities)
 
 
 def play(
@@ -23,12 +25,15 @@ def play(
     policy: Policy,
     values: list[float] | None = None,
     suppressed: Bools | None = None,
+    *,
     times: Times | None = None,
+    odd: list[int] | None = None,
 ) -> Outcome:
     rows = np.array([score])
     times = STEP * np.arange(1, len(score) + 1, dtype=np.int64) if times is None else times
     observed = np.array([values or [20.0] * len(score)])
-    return advance(Alarms.idle(1, policy), scores_of(rows), observed, times, policy, suppressed=suppressed)[1]
+    scores = scores_of(rows, rarity=2 * ODD * np.array(odd or [1] * len(score)))
+    return advance(Alarms.idle(1, policy), scores, observed, times, policy, suppressed=suppressed)[1]
 
 
 def flags(outcome: Outcome) -> list[int]:
@@ -124,6 +129,44 @@ def test_suppressed_columns_raise_no_flag_and_leave_no_peak() -> None:
     assert outcome.reason[0, 0] == Reason.SUPPRESSED
 
 
+def test_what_an_incident_that_was_held_back_leaves_behind_raises_no_flag_either() -> None:
+    policy, values = Policy(direction="above", rearm=3 * HOUR), [0.0, 0.0, 11.0, 11.0, 20.0]
+    outcome = play([4.0, 3.0, 2.5, 2.0, 1.5], policy, values, odd=[1, 1, 0, 0, 1])
+    assert flags(outcome) == [0, 0, 0, 0, 1]
+    assert outcome.reason[0].tolist() == [*[Reason.WRONG_DIRECTION] * 4, Reason.EXCEEDED]
+    assert outcome.state[0].tolist()[:4] == [State.IDLE] * 4
+
+
+def test_what_was_held_back_goes_on_where_samples_are_still_odd() -> None:
+    suppressed = np.array([True, True, False, False])
+    assert flags(play([4.0, 3.0, 2.5, 2.0], Policy(), suppressed=suppressed)) == [0, 0, 1, 1]
+    outcome = play([4.0, 3.0, 2.5, 2.0], Policy(), suppressed=suppressed, odd=[1, 1, 0, 0])
+    assert flags(outcome) == [0, 0, 0, 0]
+    assert outcome.reason[0].tolist() == [Reason.SUPPRESSED] * 4
+
+
+def test_what_was_held_back_is_forgotten_after_the_rearm_time_without_a_high_score() -> None:
+    policy, held_back = Policy(rearm=2 * HOUR), [True, *[False] * 5]
+    soon, late = [4.0, 0.5, 1.5, 0.5, 1.4, 0.5], [4.0, 0.5, 0.5, 1.5, 0.5, 0.5]
+    assert flags(play(soon, policy, suppressed=np.array(held_back), odd=[0] * 6)) == [0] * 6
+    assert flags(play(late, policy, suppressed=np.array(held_back), odd=[0] * 6))[3] == 1
+
+
+def test_an_alarm_that_is_on_goes_on_whatever_was_held_back() -> None:
+    policy = Policy(direction="above", hold=0)
+    outcome = play([2.0, 2.0, 0.9, 0.9, 0.5], policy, [20.0, 20.0, 11.0, 11.0, 11.0], odd=[1, 1, 0, 0, 0])
+    assert flags(outcome) == [1, 1, 1, 1, 0]
+    policy = Policy(direction="above", hold=HOUR)
+    outcome = play([2.0, 2.0, 0.9, 0.9, 0.5], policy, [20.0, 0.0, 11.0, 11.0, 11.0], odd=[1, 1, 0, 0, 0])
+    assert flags(outcome) == [1, 1, 1, 1, 1]
+
+
+def test_a_vanished_series_is_flagged_whatever_was_held_back() -> None:
+    policy = Policy(hold=2 * HOUR, flag_vanished=True)
+    outcome = play([4.0, 0.5, NAN], policy, [20.0, 20.0, NAN], suppressed=np.array([True, False, False]))
+    assert flags(outcome) == [0, 0, 1]
+
+
 def test_unscored_columns_say_so() -> None:
     outcome = play([NAN, 0.2], Policy())
     assert outcome.reason[0].tolist() == [Reason.NOT_SCORED, Reason.CALM]
@@ -164,12 +207,15 @@ def test_an_alarm_starts_exactly_where_the_detection_reaches_one(score: list[flo
 
 
 @settings(max_examples=50)
-@given(score=SERIES, policy=POLICIES)
-def test_column_by_column_is_all_at_once(score: list[float], policy: Policy) -> None:
-    together = play(score, policy)
+@given(score=SERIES, policy=POLICIES, seed=st.integers(0, 99))
+def test_column_by_column_is_all_at_once(score: list[float], policy: Policy, seed: int) -> None:
+    suppressed, odd = np.random.default_rng(seed).integers(0, 2, (2, len(score)))
+    together = play(score, policy, suppressed=suppressed == 1, odd=odd.tolist())
     alarms, times = Alarms.idle(1, policy), STEP * np.arange(1, len(score) + 1, dtype=np.int64)
     for i, one in enumerate(score):
-        alarms, outcome = advance(alarms, scores_of(np.array([[one]])), np.full((1, 1), 20.0), times[i : i + 1], policy)
+        now, value = scores_of(np.array([[one]]), rarity=2.0 * ODD * odd[i]), np.full((1, 1), 20.0)
+        held = suppressed[i : i + 1] == 1
+        alarms, outcome = advance(alarms, now, value, times[i : i + 1], policy, suppressed=held)
         assert outcome.flag[0, 0] == together.flag[0, i]
         assert outcome.detection[0, 0] == together.detection[0, i]
         assert outcome.state[0, 0] == together.state[0, i]
