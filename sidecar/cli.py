@@ -224,8 +224,13 @@ def backtest(source: Path | None, target: Path | None, **flags: Any) -> None:  #
     except BrokenExecutor:
         click.echo("a process was killed, for want of memory maybe: try fewer with --jobs", err=True)
         sys.exit(EXIT_FAILURE)
-    except (BadInputError, ConfigError, ExecutorError, OSError) as error:
+    except (BadInputError, ConfigError, ExecutorError) as error:
         click.echo(error, err=True)
+        sys.exit(EXIT_FAILURE)
+    except OSError as error:
+        click.echo(
+            f"{error.filename} cannot be read or written: {error.strerror}" if error.filename else error, err=True
+        )
         sys.exit(EXIT_FAILURE)
 
 

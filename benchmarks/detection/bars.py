@@ -14,8 +14,8 @@ from benchmarks.detection.tape import Fit, Halves, Tape
 from sidecar.backtest.answer import DEFAULTS, fitted_to, places
 from sidecar.backtest.grid import Grid
 from sidecar.detection import habit
-from sidecar.detection.alarm import NEVER, Alarms, Heights, Policy, step
-from sidecar.detection.arrays import Ints, Times
+from sidecar.detection.alarm import Alarms, Heights, Policy, step
+from sidecar.detection.arrays import NEVER, Ints, Times
 from sidecar.detection.combination import PARTS, Grounds, budget_decades, decades_tested, nearness
 from sidecar.detection.detector import on_scale
 from sidecar.detection.rows import Rows

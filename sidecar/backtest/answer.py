@@ -118,7 +118,8 @@ def remark(grid: Grid, name: str) -> str:
     rows, late = len(grid.times), int(np.count_nonzero(~grid.leading))
     if late <= MANY_LATE * rows:
         return ""
-    return f"{name}: {late} of {rows} rows come after a row as new or newer, and are no samples: sort them by time"
+    told = f"{name}: {late} of {rows} rows come after a row as new or newer, and are no samples"
+    return f"{told}: sort them by time, a second apart at least"
 
 
 def number(limit: float) -> str:

@@ -20,7 +20,7 @@ from sidecar.backtest.replay import Replayer
 from sidecar.backtest.report import render
 from sidecar.backtest.summary import Summary, within
 from sidecar.backtest.table import BadFileError, BadInputError, seconds
-from sidecar.backtest.tables import Rows, incidents, noisiest, overview
+from sidecar.backtest.tables import TextTable, incidents, noisiest, overview
 from sidecar.backtest.trace import Trace, trace
 from sidecar.backtest.work import results
 from sidecar.config.load import load
@@ -229,7 +229,7 @@ def by_labels(found: Trace) -> tuple[tuple[str, str], ...]:
     return found.labels
 
 
-def tables_of(summaries: Sequence[Summary]) -> list[Rows]:
+def tables_of(summaries: Sequence[Summary]) -> list[TextTable]:
     """The overview, and the incidents of each query where they are known."""
     tables = [overview(summaries)]
     for name in dict.fromkeys(summary.query.name for summary in summaries):

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Policy
+from sidecar.detection.arrays import NEVER
 from sidecar.detection.band import band
 from sidecar.detection.missing import filled
-from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Verdicts, Watch
 from sidecar.detection.watched import group_of

@@ -6,7 +6,7 @@ from html import escape
 from sidecar import __version__
 from sidecar.backtest.plot import draw
 from sidecar.backtest.summary import Summary
-from sidecar.backtest.tables import Rows, moment, noisiest
+from sidecar.backtest.tables import TextTable, moment, noisiest
 from sidecar.backtest.trace import Trace
 from sidecar.prometheus.frame import describe
 
@@ -47,7 +47,7 @@ KEY = (
 )
 
 
-def render(summaries: Sequence[Summary], tables: Sequence[Rows]) -> str:
+def render(summaries: Sequence[Summary], tables: Sequence[TextTable]) -> str:
     """The report of some queries, with tables at its beginning."""
     span = summaries[0].span
     parts = [
@@ -63,7 +63,7 @@ def render(summaries: Sequence[Summary], tables: Sequence[Rows]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def html_table(rows: Rows) -> str:
+def html_table(rows: TextTable) -> str:
     """A table."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in rows.header)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows.rows)

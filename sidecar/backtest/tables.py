@@ -14,7 +14,7 @@ MOST_SERIES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TextTable:
     """A table: a title, a header and rows."""
 
     title: str
@@ -31,7 +31,7 @@ class Rows:
         return "\n".join([self.title, *lines])
 
 
-def overview(summaries: Sequence[Summary]) -> Rows:
+def overview(summaries: Sequence[Summary]) -> TextTable:
     """A row per query: alarms against the budget, and incidents found."""
     header = ["query", "series", "series-weeks", "alarms", "per series and week", "budget"]
     known = any(summary.incidents is not None for summary in summaries)
@@ -47,10 +47,10 @@ def overview(summaries: Sequence[Summary]) -> Rows:
         ]
         for summary in summaries
     ]
-    return Rows("Alarms", [*header, *(["incidents found", "alarms outside"] if known else ())], rows)
+    return TextTable("Alarms", [*header, *(["incidents found", "alarms outside"] if known else ())], rows)
 
 
-def noisiest(summary: Summary, most: int = MOST_SERIES) -> Rows:
+def noisiest(summary: Summary, most: int = MOST_SERIES) -> TextTable:
     """A row per series with alarms, and how many started in each week."""
     listed = summary.noisiest[:most]
     left = len(summary.noisiest) - len(listed)
@@ -58,10 +58,10 @@ def noisiest(summary: Summary, most: int = MOST_SERIES) -> Rows:
     rows = [
         [describe(trace.labels), f"{len(trace.alarms)}", " ".join(map(str, summary.by_week(trace)))] for trace in listed
     ]
-    return Rows(title, ["series", "alarms", "by week"], rows)
+    return TextTable(title, ["series", "alarms", "by week"], rows)
 
 
-def incidents(summaries: Sequence[Summary]) -> Rows:
+def incidents(summaries: Sequence[Summary]) -> TextTable:
     """A row per incident, and how soon it was found under each configuration."""
     header = ["incident", "until", "concerns", *(summary.variant or "found" for summary in summaries)]
     delays = [{finding.incident: delay(finding) for finding in summary.findings} for summary in summaries]
@@ -70,7 +70,7 @@ def incidents(summaries: Sequence[Summary]) -> Rows:
         concerned = describe(tuple(sorted(incident.matchers.items())))
         found = [known.get(incident, "no series") for known in delays]
         rows.append([moment(incident.start), moment(incident.end), concerned, *found])
-    return Rows(f"{summaries[0].query.name}: incidents", header, rows)
+    return TextTable(f"{summaries[0].query.name}: incidents", header, rows)
 
 
 def delay(finding: Finding) -> str:

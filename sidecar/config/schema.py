@@ -1,7 +1,7 @@
 """The configuration as typed models: every key, its default and its limits, once."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -80,21 +80,23 @@ class Sharding(Section):
         return self
 
 
-def _longest_useful_window(settings: dict[str, Any]) -> int:
-    return min(28 * DAY, 20_160 * int(settings["step"]))
+def default_fit_window(step: int) -> int:
+    """Four weeks, or fewer where a step is short: more samples cost more than they tell."""
+    return min(28 * DAY, 20_160 * step)
 
 
-def _shortest_history(settings: dict[str, Any]) -> int:
-    return max(4 * HOUR, WARM_UP_STEPS * int(settings["step"]))
+def default_min_history(step: int) -> int:
+    """Four hours, or more where a step is long."""
+    return max(4 * HOUR, WARM_UP_STEPS * step)
 
 
 class Timing(Section):
     """The durations of a query, which must fit each other."""
 
     step: Period = Field(default=5 * MINUTE, examples=["5m"])
-    fit_window: Period = Field(default_factory=_longest_useful_window, examples=["28d"])
+    fit_window: Period = Field(default_factory=lambda settings: default_fit_window(settings["step"]), examples=["28d"])
     fit_every: Period = Field(default=DAY, examples=["1d"])
-    min_history: Period = Field(default_factory=_shortest_history, examples=["4h"])
+    min_history: Period = Field(default_factory=lambda settings: default_min_history(settings["step"]), examples=["4h"])
 
 
 class QuerySettings(Timing):

@@ -19,16 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.detection.arrays import Bools, Floats, Times
+from sidecar.detection.arrays import NEVER, Bools, Floats, Times
 from sidecar.detection.features import NAMES
 from sidecar.detection.models import Scores
 from sidecar.detection.rows import Rows
 
 Codes = NDArray[np.int8]
-
-NEVER = -(2**62)
-"""The time of what has not been: no sample has it, before 1970 either, and it can be subtracted from any time without
-overflow. `schedule.NEVER`, the least int64, cannot."""
 
 RESIDUAL = NAMES.index("residual")
 ODD = 1.3

@@ -13,3 +13,7 @@ Hashes: TypeAlias = NDArray[np.uint64]
 Times: TypeAlias = NDArray[np.int64]
 Objects: TypeAlias = NDArray[Any]
 """References, one per row."""
+
+NEVER = -(2**62)
+"""The time of what has not been: no sample has it, before 1970 either, and it can be subtracted from any time without
+overflow."""

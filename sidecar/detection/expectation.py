@@ -147,8 +147,8 @@ def level_before(panel: Panel, smooth: Reader, at: Ints) -> Floats:
     A few marks serve all columns of an hour or two, so that one column and its recent past cost about the same.
     """
     settings = panel.settings
-    steps = panel.times(at) // settings.step
-    marks = at - (steps - (steps - settings.bucket) // settings.mark_steps * settings.mark_steps)
+    whole = panel.times(at) // settings.step - settings.bucket  # a mark is not used before its bucket is whole
+    marks = at - (whole % settings.mark_steps + settings.bucket)
     lags = np.arange(0, min(settings.day_steps, settings.fit_steps), settings.mark_steps)[:, None]
     short = Track.of(lambda columns: mean(smooth, columns, settings.short_lags), [marks - lags], panel.width)
     return Track.of(lambda columns: median(short.read(columns - lags)), [marks], panel.width).read(marks)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from sidecar.config.schema import default_fit_window, default_min_history
 from sidecar.detection.arrays import Floats, Ints
 from sidecar.detection.band import band
 from sidecar.detection.detector import fit, score
@@ -15,10 +16,6 @@ from sidecar.detection.models import Models
 from sidecar.detection.review import Case
 from sidecar.detection.settings import DAY, HOUR, Settings, context_steps
 from sidecar.detection.short import LEAST_VALUES, band_short, fit_short, score_short
-
-FIT_WINDOW, FIT_STEPS = 28 * DAY, 20_160
-LEAST_CAUSAL, LEAST_CAUSAL_STEPS = 4 * HOUR, 25
-"""What a query has by default: its fit window, and the history from which on it is scored, in seconds and steps."""
 
 LEAST_SELF, LEAST_SELF_STEPS = 3 * DAY, 150
 """Below, the loop's detector has too few days and values to find anything in the very values it was fitted on."""
@@ -76,7 +73,7 @@ def predict_self(values: Floats, end: int, step: int, threshold: float) -> Predi
 def predict_rest(values: Floats, training: int, end: int, step: int, threshold: float) -> Prediction:
     """Score values (n,) after the first `training`, with the model of those: as the loop would, step by step."""
     given = Timed(values, end, settings_for(step, training))
-    enough = training >= max(LEAST_CAUSAL // step, LEAST_CAUSAL_STEPS)
+    enough = training >= default_min_history(step) // step
     said = _by_loop(given, training, training, threshold) if enough and step <= LONGEST_STEP else None
     return said or _by_short(values, training, training, threshold)
 
@@ -94,8 +91,7 @@ def predict_live(case: Case, values: Floats, end: int, threshold: float) -> Pred
 
 def settings_for(step: int, training: int) -> Settings:
     """The settings of a query that has all defaults, but for a fit window that holds all training values."""
-    fit_window = max(min(FIT_WINDOW, FIT_STEPS * step), training * step)
-    return Settings(step, fit_window, max(LEAST_CAUSAL, LEAST_CAUSAL_STEPS * step))
+    return Settings(step, max(default_fit_window(step), training * step), default_min_history(step))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from sidecar.detection.account import Account, accounts
 from sidecar.detection.alarm import Alarms, Policy, advance
-from sidecar.detection.arrays import Bools, Floats
+from sidecar.detection.arrays import NEVER, Bools, Floats
 from sidecar.detection.band import band
 from sidecar.detection.detector import score
 from sidecar.detection.models import Models
-from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.detection.schedule import Schedule
 from sidecar.detection.watch import Verdicts
 from sidecar.prometheus.frame import Frame
 

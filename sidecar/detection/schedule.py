@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sidecar.detection.arrays import Times
+from sidecar.detection.arrays import NEVER, Hashes, Times
 from sidecar.detection.settings import DAY, HOUR, WEEK, Settings, context_steps, days_reach
 from sidecar.prometheus.coarse import BLOCK, present
 from sidecar.prometheus.frame import View
@@ -24,9 +23,6 @@ REPLAY_SECONDS = DAY
 
 LEAST_REPLAY_SECONDS, REPLAY_STEPS = 8 * HOUR, 2_880
 """Short steps are replayed over so many seconds, or so many of them if that is longer: a start waits for it."""
-
-NEVER = -(2**63)
-"""The fit instant of a series that has none yet."""
 
 SOUGHT = 64
 """Columns in which first samples are sought at once."""
@@ -107,7 +103,7 @@ class Schedule:
         """Steps from the fit instant of a model until the next one takes effect."""
         return -(-(self.fit_every + self.lead) // self.settings.step)
 
-    def newest(self, at: int | Times, first: NDArray[np.int64], groups: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def newest(self, at: int | Times, first: Times, groups: Hashes) -> Times:
         """The last fit instant of each series at a time, a multiple of the step.
 
         Args:
@@ -124,14 +120,14 @@ class Schedule:
         # A series from before the lookback is old enough at any instant of which a model can be in effect.
         begin = np.where(first == NEVER, NEVER, first + self.settings.min_history - self.lead)
         regular = np.where(regular >= begin, regular, NEVER)
-        newest: NDArray[np.int64] = np.maximum(regular, self._newest_doubling(at, first))
+        newest: Times = np.maximum(regular, self._newest_doubling(at, first))
         return newest
 
-    def in_effect(self, at: int | Times, first: NDArray[np.int64], groups: NDArray[np.uint64]) -> NDArray[np.int64]:
+    def in_effect(self, at: int | Times, first: Times, groups: Hashes) -> Times:
         """The fit instant of the model that scores the step at a time, as `newest`."""
         return self.newest(at - self.lead, first, groups)
 
-    def _newest_doubling(self, at: int | Times, first: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _newest_doubling(self, at: int | Times, first: Times) -> Times:
         newest = np.full(len(first), NEVER)
         history = self.settings.min_history
         # Beyond half a fit window the samples that were first may have left the lookback, and `first` would lie.
@@ -143,13 +139,13 @@ class Schedule:
         return newest
 
 
-def turns_of(groups: NDArray[np.uint64]) -> NDArray[np.int64]:
+def turns_of(groups: Hashes) -> Times:
     """The turn of each series among all of `fit_every`, by its group's hash: first the slot, then the turn within."""
     slot, turn = groups % np.uint64(SLOTS), groups // np.uint64(SLOTS) % np.uint64(TURNS)
     return (slot * np.uint64(TURNS) + turn).astype(np.int64)
 
 
-def first_samples(frame: View) -> NDArray[np.int64]:
+def first_samples(frame: View) -> Times:
     """Time of the first sample of each series; `NEVER` where it stands in the first column, so may well be older."""
     first = np.full(len(frame.values), NEVER)
     waiting = np.flatnonzero(~present(frame.values, slice(None), 0, 1)) if len(frame.times) else np.arange(len(first))

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sidecar.detection.adoption import stays
 from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
-from sidecar.detection.arrays import Bools, Hashes
+from sidecar.detection.arrays import NEVER, Bools, Floats, Hashes, Ints, Times
 from sidecar.detection.band import band
 from sidecar.detection.detector import score
 from sidecar.detection.fits import FitJob, jobs_of
 from sidecar.detection.models import Models, Scores
-from sidecar.detection.schedule import NEVER, Schedule, first_samples
+from sidecar.detection.schedule import Schedule, first_samples
 from sidecar.detection.settings import DAY, Settings
 from sidecar.detection.watched import Watched
 from sidecar.prometheus.frame import LabelSet, View
@@ -53,8 +52,8 @@ class Verdicts:
         outcome: what their alarms did.
     """
 
-    times: NDArray[np.int64]
-    values: NDArray[np.float64]
+    times: Times
+    values: Floats
     scores: Scores
     outcome: Outcome
 
@@ -66,7 +65,7 @@ class Verdicts:
         return cls(frame.times[len(frame.times) - last :], values, scores, Outcome.blank(*values.shape))
 
     @property
-    def flags(self) -> NDArray[np.bool_]:
+    def flags(self) -> Bools:
         """Whether the alarm is on."""
         return self.outcome.flag
 
@@ -76,7 +75,7 @@ class Verdicts:
         return Verdicts(self.times[-1:], self.values[:, -1:], self.scores.columns(newest), self.outcome.columns(newest))
 
 
-def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[Ints, Ints]:
     """Rows of the label sets that stand in both, in the first and in the second."""
     there = {label_set: row for row, label_set in enumerate(others)}
     pairs = [(row, there[label_set]) for row, label_set in enumerate(labels) if label_set in there]
@@ -84,7 +83,7 @@ def places(labels: tuple[LabelSet, ...], others: tuple[LabelSet, ...]) -> tuple[
     return rows, of
 
 
-def in_blocks(rows: NDArray[np.intp], steps: int) -> list[NDArray[np.intp]]:
+def in_blocks(rows: Ints, steps: int) -> list[Ints]:
     """Rows of which so many `steps` are judged, in blocks that bound the memory this takes."""
     if not len(rows):
         return []
@@ -116,9 +115,9 @@ class Watch:
         self.scored_until: int = NEVER
         self.verdicts: Verdicts | None = None
         self._resuming = False
-        self.adopted: NDArray[np.intp] = np.empty(0, np.intp)
+        self.adopted: Ints = np.empty(0, np.intp)
         """Rows whose alarm has ended although the change stays: it is taken for normal."""
-        self.adopted_anew: NDArray[np.intp] = np.empty(0, np.intp)
+        self.adopted_anew: Ints = np.empty(0, np.intp)
         """Those of them of which this was not told before."""
 
     def follow(self, frame: View) -> None:
@@ -146,7 +145,7 @@ class Watch:
         parts = [jobs_of(frame, at, due & (wanted == at), self.schedule, **siblings) for at in instants]
         return [job for part in parts for job in part]
 
-    def _wanted(self, frame: View) -> NDArray[np.int64]:
+    def _wanted(self, frame: View) -> Times:
         """The fit instant of each series that is to be asked for next: none is left out for one that came after it."""
         first, groups, asked = first_samples(frame), self.series.groups, self.series.asked
         in_effect = self.schedule.in_effect(frame.end, first, groups)
@@ -204,6 +203,15 @@ class Watch:
             steady = in_blocks(np.flatnonzero(~changed), new) if changed.any() else [slice(None)]
             for rows in steady:
                 self._judge(frame, suppressed, rows, verdicts, new)
+        self._replay(frame, suppressed, changed, verdicts)
+        self.series.flagged[:] = verdicts.outcome.flag[:, -1]
+        ended = was_on & ~self.series.flagged
+        self._adopt(frame, np.flatnonzero(ended), began, cut_short=renewed & was_firing)
+        self.scored_until, self.verdicts = frame.end, verdicts
+        return verdicts
+
+    def _replay(self, frame: View, suppressed: Bools | None, changed: Bools, verdicts: Verdicts) -> None:
+        """Moves the alarms of the rows whose model has changed on from idle, over the time before it took effect."""
         for instant in np.unique(self.series.instant[changed]):
             rows = np.flatnonzero(changed & (self.series.instant == instant))
             self.series.alarms.put(rows, Alarms.idle(len(rows), self.policy))
@@ -211,13 +219,8 @@ class Watch:
             last = self.schedule.replay_steps + since + 1
             for block in in_blocks(rows, last):
                 self._judge(frame, suppressed, block, verdicts, last)
-        self.series.flagged[:] = verdicts.outcome.flag[:, -1]
-        ended = was_on & ~self.series.flagged
-        self._adopt(frame, np.flatnonzero(ended), began, cut_short=renewed & was_firing)
-        self.scored_until, self.verdicts = frame.end, verdicts
-        return verdicts
 
-    def bound(self, frame: View, rows: NDArray[np.intp]) -> None:
+    def bound(self, frame: View, rows: Ints) -> None:
         """Finds the bands of some series at the newest step."""
         if self.verdicts is None:
             return
@@ -228,7 +231,7 @@ class Watch:
             self.series.lower[block], self.series.upper[block] = lower[:, 0], upper[:, 0]
         self.series.bounded[rows] = frame.end
 
-    def _adopt(self, frame: View, ended: NDArray[np.intp], began: NDArray[np.int64], *, cut_short: Bools) -> None:
+    def _adopt(self, frame: View, ended: Ints, began: Times, *, cut_short: Bools) -> None:
         """Finds which rows are adopted: the alarm `ended` though the change stays, or a new model cut it short.
 
         An alarm that began within a day of the last such row belongs to the same change, which is told once.
@@ -244,7 +247,7 @@ class Watch:
             return 1
         return min((frame.end - self.scored_until) // frame.step, len(frame.times))
 
-    def _change_models(self, at: int) -> NDArray[np.bool_]:
+    def _change_models(self, at: int) -> Bools:
         changed = np.zeros(len(self.labels), bool)
         waiting = []
         for fitted in self.fresh:
@@ -262,9 +265,7 @@ class Watch:
         self.fresh = waiting
         return changed
 
-    def _judge(
-        self, frame: View, suppressed: Bools | None, rows: NDArray[np.intp] | slice, verdicts: Verdicts, last: int
-    ) -> None:
+    def _judge(self, frame: View, suppressed: Bools | None, rows: Ints | slice, verdicts: Verdicts, last: int) -> None:
         """Scores the last columns of some rows, moves their alarms on, and enters what is new into the verdicts."""
         last = min(last, frame.values.shape[1])
         values = frame.values[rows]

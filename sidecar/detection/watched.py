@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sidecar.detection.alarm import Alarms, Policy
+from sidecar.detection.arrays import NEVER, Bools, Floats, Hashes, Times
 from sidecar.detection.models import Models
 from sidecar.detection.rows import Rows
-from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.detection.schedule import Schedule
 from sidecar.prometheus.frame import LabelSet, hash_of
 
 
@@ -38,18 +38,18 @@ class Watched(Rows):
         bounded: int64, the step at which the band was found, unix seconds.
     """
 
-    hashes: NDArray[np.uint64]
-    groups: NDArray[np.uint64]
-    asked: NDArray[np.int64]
-    instant: NDArray[np.int64]
+    hashes: Hashes
+    groups: Hashes
+    asked: Times
+    instant: Times
     models: Models
-    failed: NDArray[np.bool_]
+    failed: Bools
     alarms: Alarms
-    flagged: NDArray[np.bool_]
-    adopted: NDArray[np.int64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    bounded: NDArray[np.int64]
+    flagged: Bools
+    adopted: Times
+    lower: Floats
+    upper: Floats
+    bounded: Times
 
     @classmethod
     def new(cls, labels: tuple[LabelSet, ...], schedule: Schedule, policy: Policy) -> "Watched":

@@ -43,10 +43,10 @@ from sidecar.prometheus.source import (
     UnreachableError,
 )
 
-THERE = (BadQueryError, TooSlowError, TooLargeError)
-"""Failures of a query that Prometheus, which can be used, has answered."""
+ANSWERED = (BadQueryError, TooSlowError, TooLargeError)
+"""Failures of a query that Prometheus, which can be used, has answered: asked for first, as one is a bad answer too."""
 
-AWAY = (UnreachableError, UnavailableError, RefusedError, BadAnswerError)
+UNUSABLE = (UnreachableError, UnavailableError, RefusedError, BadAnswerError)
 """Other failures that say that Prometheus cannot be used."""
 
 SLIGHT = 60
@@ -117,7 +117,7 @@ class Evaluator:
         self._suppressed: Bools | None = None
         self._watch = Watch(schedule, policy_of(query))
         self._published: QueryResult | None = None
-        self._grouped = False  # whether it was looked at how
+        self._groups_checked = False
 
     def evaluate(self, at: float) -> None:
         """Evaluates the query as of an instant, unix seconds; a failure is counted, logged and shown, not raised."""
@@ -161,17 +161,15 @@ class Evaluator:
         advance = self._fetch(self._history, end)
         self._look_at_groups(advance.frame.labels)
         frame = filled(advance.frame, self._missing)
-        verdicts = self._watch.verdicts_of(frame)
+        known = self._watch.verdicts_of(frame)
         # Before the watch moves on: should this fail, its series are still those that `_suppressed` has rows for.
-        suppressed = self._suppressed_in(frame) if verdicts is None else None
+        suppressed = None if known else self._suppressed_in(frame)
         self._watch.follow(frame)
         self._desk.send(self._watch.due(frame, self._desk.room), at)
-        news = verdicts is None
-        if verdicts is None:
-            verdicts = self._judge(frame, suppressed)
+        verdicts = known or self._judge(frame, suppressed)
         turn = self._turns.rows(verdicts.scores.score[:, -1], self._watch.series.bounded, frame.end)
         self._watch.bound(frame, turn)
-        if self._published is not None and not news and not turn.size:
+        if known and self._published and not turn.size:
             return dataclasses.replace(self._published, at=at)
         return self._result(at, advance, verdicts)
 
@@ -188,9 +186,9 @@ class Evaluator:
     def _look_at_groups(self, labels: tuple[LabelSet, ...]) -> None:
         """Warns where all series are siblings for want of the labels that tell groups apart: a name may be wrong."""
         wanted = self._schedule.group_by
-        if self._grouped or wanted is None or not labels:
+        if self._groups_checked or wanted is None or not labels:
             return
-        self._grouped = True
+        self._groups_checked = True
         if not any(name in wanted for label_set in labels for name, _ in label_set):
             self._log.warning("no series has a label of group_by: all count as one group", group_by=", ".join(wanted))
 
@@ -262,9 +260,9 @@ class Evaluator:
         if self._closed:  # given up for a reload, which is no failure
             return
         self._telemetry.evaluation_failures.labels(self.name).inc()
-        if isinstance(error, THERE):
+        if isinstance(error, ANSWERED):
             self._telemetry.prometheus_up.set(1)
-        elif isinstance(error, AWAY):
+        elif isinstance(error, UNUSABLE):
             self._telemetry.prometheus_up.set(0)
         self._log.error("evaluation failed", error=str(error))
         with self._publishing:

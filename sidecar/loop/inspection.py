@@ -4,10 +4,9 @@ from threading import Lock
 
 import numpy as np
 
-from sidecar.detection.arrays import Bools
+from sidecar.detection.arrays import NEVER, Bools
 from sidecar.detection.missing import filled
 from sidecar.detection.review import Case
-from sidecar.detection.schedule import NEVER
 from sidecar.detection.watch import Watch
 from sidecar.prometheus.frame import Frame, View
 from sidecar.prometheus.source import RangeResult, RangeSource, StoppedError

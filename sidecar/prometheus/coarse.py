@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-Rows: TypeAlias = NDArray[np.intp] | slice
+RowIndex: TypeAlias = NDArray[np.intp] | slice
 Columns: TypeAlias = NDArray[np.intp] | NDArray[np.bool_] | slice
 
 Number = TypeVar("Number", np.uint16, np.float64)
@@ -56,7 +56,7 @@ class Coarse:
         scales = np.concatenate([low, high, parts], axis=2)
         return cls(codes.reshape(values.shape).astype(np.uint16), scales.reshape(len(values), SCALES * halves.shape[1]))
 
-    def read(self, rows: Rows, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    def read(self, rows: RowIndex, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """The values at some rows and columns."""
         codes, block = picked(self.codes, rows, columns), SCALES * (columns // BLOCK)
         low, high, parts = (picked(self.scales, rows, block + which) for which in range(SCALES))
@@ -111,12 +111,12 @@ class Held:
         return len(self.exact)
 
     @overload
-    def __getitem__(self, at: Rows) -> "Held": ...
+    def __getitem__(self, at: RowIndex) -> "Held": ...
 
     @overload
-    def __getitem__(self, at: tuple[Rows, Columns]) -> NDArray[np.float64]: ...
+    def __getitem__(self, at: tuple[RowIndex, Columns]) -> NDArray[np.float64]: ...
 
-    def __getitem__(self, at: Rows | tuple[Rows, Columns]) -> "Held | NDArray[np.float64]":
+    def __getitem__(self, at: RowIndex | tuple[RowIndex, Columns]) -> "Held | NDArray[np.float64]":
         """Some rows; or the values at some rows and columns, these in ascending order."""
         if not isinstance(at, tuple):
             return Held(Coarse(self.coarse.codes[at], self.coarse.scales[at]), self.before, self.exact[at])
@@ -129,7 +129,7 @@ class Held:
             return coarse
         return np.concatenate([coarse, picked(self.exact, rows, columns[older:] - self._border)], axis=1)
 
-    def present(self, rows: Rows, begin: int, stop: int) -> NDArray[np.bool_]:
+    def present(self, rows: RowIndex, begin: int, stop: int) -> NDArray[np.bool_]:
         """As the function."""
         (first, last), (newer, newest) = (
             np.clip((begin, stop), *of) for of in ((0, self._border), (self._border, None))
@@ -148,14 +148,14 @@ Matrix: TypeAlias = NDArray[np.float64] | Held
 """Values of shape (series, steps)."""
 
 
-def picked(cells: NDArray[Number], rows: Rows, columns: NDArray[np.intp]) -> NDArray[Number]:
+def picked(cells: NDArray[Number], rows: RowIndex, columns: NDArray[np.intp]) -> NDArray[Number]:
     """The cells at some rows and columns, with no copy of all columns in between."""
     if len(columns) and columns[-1] - columns[0] + 1 == len(columns):
         return cells[:, columns[0] : columns[-1] + 1][rows]
     return cells[rows][:, columns] if isinstance(rows, slice) else cells[rows[:, None], columns]
 
 
-def present(values: Matrix, rows: Rows, begin: int, stop: int) -> NDArray[np.bool_]:
+def present(values: Matrix, rows: RowIndex, begin: int, stop: int) -> NDArray[np.bool_]:
     """Whether there is a sample, of some rows in the columns from `begin` to before `stop`."""
     if isinstance(values, Held):
         return values.present(rows, begin, stop)

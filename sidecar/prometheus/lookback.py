@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.coarse import BLOCK, Held, Matrix, Rows, border
+from sidecar.prometheus.coarse import BLOCK, Held, Matrix, RowIndex, border
 from sidecar.prometheus.frame import Frame, LabelSet, View, sharing
 from sidecar.prometheus.strip import CoarseStrip, Strip, taken
 
@@ -139,7 +139,7 @@ class Lookback:
         newest = self.end // self.step + later
         return border(newest, self._exact_steps) if self._coarse.length else newest - self.length + 1
 
-    def _merge(self, rows: Rows, values: NDArray[np.float64], start: int) -> None:
+    def _merge(self, rows: RowIndex, values: NDArray[np.float64], start: int) -> None:
         """Put what is not missing of some values, the first at `start`, into their place in some rows."""
         left, width = (start - self.start) // self.step, values.shape[1]
         held = self._values[rows, left : left + width]
@@ -152,7 +152,7 @@ class Lookback:
         if older:
             self._coarse.rewrite(rows, merged[:, :older], self._before + left)
 
-    def _rows_of(self, frame: Frame) -> tuple[Rows, NDArray[np.float64]]:
+    def _rows_of(self, frame: Frame) -> tuple[RowIndex, NDArray[np.float64]]:
         """Return where the rows of a frame stand, and their values; rows that are not held are left out."""
         if frame.labels == self.labels:
             return slice(None), frame.values

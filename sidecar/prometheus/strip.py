@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.prometheus.coarse import BLOCK, MISSING, SCALES, Coarse, Rows
+from sidecar.prometheus.coarse import BLOCK, MISSING, SCALES, Coarse, RowIndex
 
 Number = TypeVar("Number", np.float64, np.uint16)
 
@@ -89,7 +89,7 @@ class CoarseStrip:
         self._scales.slide(SCALES)
         self.rewrite(slice(None), block, self.length - BLOCK)
 
-    def rewrite(self, rows: Rows, values: NDArray[np.float64], first: int) -> None:
+    def rewrite(self, rows: RowIndex, values: NDArray[np.float64], first: int) -> None:
         """Put values in place of what some rows hold from the column `first` on."""
         last = first + values.shape[1]
         begin, end = first // BLOCK * BLOCK, -(-last // BLOCK) * BLOCK

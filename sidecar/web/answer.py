@@ -6,10 +6,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from sidecar.config.vocabulary import Direction
-from sidecar.detection.arrays import Floats
+from sidecar.detection.arrays import NEVER, Floats
 from sidecar.detection.predict import Prediction, predict_live, predict_rest, predict_self
 from sidecar.detection.review import Case
-from sidecar.detection.schedule import NEVER
 from sidecar.detection.short import LEAST_VALUES
 from sidecar.web.backend import Backend
 from sidecar.web.detail import numbers

@@ -137,6 +137,10 @@ def test_one_file_is_answered_with_the_settings_of_a_query(tmp_path: Path) -> No
         (["--config.file={tmp}/a.yaml", "--from=8", "--output={tmp}/bad.csv"], "{tmp}/bad.csv is no directory: name"),
         (["--config.file={tmp}/none.yaml", "--from=8"], "the configuration has no queries"),
         (["--config.file={tmp}/a.yaml", "--from=8", "--to=9", "--labels={tmp}/bad.csv"], "{tmp}/bad.csv:1: the first"),
+        (
+            ["--config.file={tmp}/a.yaml", "--from=8", "--to=9", "--labels={tmp}/none.csv"],
+            "{tmp}/none.csv cannot be read or written: No such file",
+        ),
     ],
 )
 def test_bad_input_gets_one_message(tmp_path: Path, arguments: Sequence[str], message: str) -> None:

@@ -13,7 +13,8 @@ from benchmarks.detection.unhurried import set_groups
 from benchmarks.detection.varied import varied
 from sidecar.backtest.answer import Answerer
 from sidecar.detection import tables, watched
-from sidecar.detection.schedule import NEVER, Schedule
+from sidecar.detection.arrays import NEVER
+from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import DAY, Settings
 
 PLAN = replace(next(plan for plan in PLANS if plan.step == HOUR), days=40)

@@ -44,19 +44,19 @@ def fields() -> Iterator[tuple[str, str, FieldInfo]]:
 
 
 GROWING = {
-    "_longest_useful_window": "`28d`, or 20,160 steps if that is shorter",
-    "_shortest_history": "`4h`, or 25 steps if that is longer",
+    "fit_window": "`28d`, or 20,160 steps if that is shorter",
+    "min_history": "`4h`, or 25 steps if that is longer",
 }
 """Defaults that follow from the step."""
 
 
-def written(field: FieldInfo, kind: str) -> str:
+def written(key: str, field: FieldInfo, kind: str) -> str:
     """The default as the table has it."""
     default = field.default
     if field.is_required():
         return "required"
     if field.default_factory is not None:
-        return "`{}`" if kind == "mapping" else GROWING[field.default_factory.__name__]
+        return "`{}`" if kind == "mapping" else GROWING[key]
     if default is None:
         return "none"
     if kind == "list of label names":
@@ -78,7 +78,7 @@ def test_documents_key_and_default(title: str, key: str, field: FieldInfo) -> No
     rows = documented(title)
     assert key in rows, f"{key} is not in the table of {title}"
     kind, default = rows[key]
-    assert default == written(field, kind)
+    assert default == written(key, field, kind)
 
 
 @pytest.mark.parametrize("title", SECTIONS)

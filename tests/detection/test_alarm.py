@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.detection.alarm import NEVER, ODD, Alarms, Outcome, Policy, Reason, State, advance
-from sidecar.detection.arrays import Bools, Floats, Times
+from sidecar.detection.alarm import ODD, Alarms, Outcome, Policy, Reason, State, advance
+from sidecar.detection.arrays import NEVER, Bools, Floats, Times
 from sidecar.detection.features import NAMES
 from sidecar.detection.models import Scores
 

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.detection.schedule import NEVER, SLOTS, TURNS, Schedule
+from sidecar.detection.arrays import NEVER
+from sidecar.detection.schedule import SLOTS, TURNS, Schedule
 from sidecar.detection.settings import Settings
 
 DAY = 86400

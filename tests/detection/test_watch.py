@@ -6,7 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from sidecar.detection.alarm import Policy
-from sidecar.detection.schedule import NEVER, Schedule, first_samples
+from sidecar.detection.arrays import NEVER
+from sidecar.detection.schedule import Schedule, first_samples
 from sidecar.detection.settings import Settings
 from sidecar.detection.watch import Watch, places
 from sidecar.prometheus.frame import Frame, LabelSet

@@ -7,6 +7,7 @@ import pytest
 
 from sidecar.config.schema import QueryConfig
 from sidecar.detection.alarm import Policy
+from sidecar.detection.arrays import NEVER
 from sidecar.detection.detector import fit
 from sidecar.detection.review import Case
 from sidecar.detection.schedule import Schedule
@@ -160,7 +161,7 @@ def case(labels: LabelSet, *, fitted: bool = True, newest: float = 30) -> Case:
     frame = Frame((labels,), end - (values.shape[1] - 1) * STEP, STEP, values)
     instant = end - DAY // 2
     models = fit(values[:, : -DAY // 2 // STEP], instant, settings)
-    return Case(frame, models, instant if fitted else -(2**63), schedule, Policy())
+    return Case(frame, models, instant if fitted else NEVER, schedule, Policy())
 
 
 def detail(sidecar: Sidecar, pod: str, **parameters: Any) -> Any:  # noqa: ANN401
