@@ -106,7 +106,11 @@ class Replayer:
         return parts
 
     def _lives(self, times: Times, begin: int, end: int) -> Iterator[tuple[int, int]]:
-        """From when to when (exclusive) the history holds a series: a gap may be too long, for what is known of it."""
+        """From when to when (exclusive) the history holds a series: a gap may be too long, for what is known of it.
+
+        As `History` lets go of series: after `FORGET` steps without a sample, but not before fewer than `min_samples`
+        are left in the lookback.
+        """
         columns = np.append(times, end + self.step) // self.step
         lookback, least = self.schedule.lookback_steps, max(self.schedule.settings.min_steps, 1)
         first = 0

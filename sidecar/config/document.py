@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import yaml
 
-Path: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys of mappings and positions in lists."""
 
 _MOST_VALUES = 50_000
@@ -49,8 +49,14 @@ class Document:
     """
 
     values: object
-    lines: Mapping[Path, int]
-    faults: list[tuple[Path, int, str]]
+    lines: Mapping[KeyPath, int]
+    faults: list[tuple[KeyPath, int, str]]
+
+    def line_of(self, path: KeyPath) -> int:
+        """The line of a value, or of the nearest one that should hold it."""
+        while path not in self.lines:
+            path = path[:-1]
+        return self.lines[path]
 
 
 def read_document(text: str, environ: Mapping[str, str]) -> Document:
@@ -87,11 +93,11 @@ class _Reader:
 
     environ: Mapping[str, str]
     constructor: yaml.SafeLoader = field(default_factory=lambda: yaml.SafeLoader(""))
-    lines: dict[Path, int] = field(default_factory=dict)
-    faults: list[tuple[Path, int, str]] = field(default_factory=list)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    faults: list[tuple[KeyPath, int, str]] = field(default_factory=list)
     values: int = 0
 
-    def read(self, node: yaml.Node, path: Path) -> object:
+    def read(self, node: yaml.Node, path: KeyPath) -> object:
         self.values += 1
         if self.values > _MOST_VALUES:
             raise DocumentError(node.start_mark.line + 1, f"has more than {_MOST_VALUES} values: use fewer aliases")
@@ -106,7 +112,7 @@ class _Reader:
             return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._scalar(node, path)
 
-    def _pairs(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, object]]:
+    def _pairs(self, node: yaml.MappingNode, path: KeyPath) -> Iterator[tuple[str, object]]:
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
@@ -120,7 +126,7 @@ class _Reader:
             self.lines[*path, key] = line
             yield key, self.read(value_node, (*path, key))
 
-    def _key(self, node: yaml.Node, path: Path, line: int) -> str | None:
+    def _key(self, node: yaml.Node, path: KeyPath, line: int) -> str | None:
         if node.tag == _MERGE:
             self._fault((*path, "<<"), line, "merging is not supported: write what queries share under defaults")
         elif node.tag != _STRING or not isinstance(node, yaml.ScalarNode) or _HALF_CHARACTER.search(node.value):
@@ -129,7 +135,7 @@ class _Reader:
             return str(node.value)
         return None
 
-    def _scalar(self, node: yaml.Node, path: Path) -> object:
+    def _scalar(self, node: yaml.Node, path: KeyPath) -> object:
         try:
             value = self.constructor.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError, LookupError, AttributeError):  # as it fails on bad values
@@ -143,7 +149,7 @@ class _Reader:
             return None
         return text
 
-    def _expanded(self, text: str, path: Path) -> str:
+    def _expanded(self, text: str, path: KeyPath) -> str:
         def value(found: re.Match[str]) -> str:
             name, default = found[1], found[3]
             if name == _RESERVED_VARIABLE:
@@ -157,5 +163,5 @@ class _Reader:
 
         return _VARIABLE.sub(value, text)
 
-    def _fault(self, path: Path, line: int, message: str) -> None:
+    def _fault(self, path: KeyPath, line: int, message: str) -> None:
         self.faults.append((path, line, message))

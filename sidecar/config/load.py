@@ -9,9 +9,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sidecar.config.checks import loop_faults, repeated_names, timing_faults
-from sidecar.config.document import Document, DocumentError, read_document
-from sidecar.config.document import Path as KeyPath
-from sidecar.config.messages import dotted, message
+from sidecar.config.document import Document, DocumentError, KeyPath, read_document
+from sidecar.config.messages import dotted, key_path, message
 from sidecar.config.problems import ConfigError, Problem, shortened
 from sidecar.config.schema import Config, LoopTiming, QuerySettings, Timing
 from sidecar.config.vocabulary import Origin
@@ -94,13 +93,13 @@ def _model_faults(errors: list[ErrorDetails], document: Document) -> Iterator[_F
     """What the models refuse, save for values that have a fault of their own already."""
     known = {path for path, _, _ in document.faults}
     for error in errors:
-        path, line = _place(_key_path(error), document)
+        path, line = _place(_key_at_fault(error), document)
         if path not in known:
             yield path, line, message(error, path)
 
 
-def _key_path(error: ErrorDetails) -> KeyPath:
-    path = tuple(part for part in error["loc"] if part != "[key]")
+def _key_at_fault(error: ErrorDetails) -> KeyPath:
+    path = key_path(error)
     return (*path, "url") if error["type"] == "missing" and path == ("prometheus",) else path
 
 
@@ -110,10 +109,7 @@ def _place(path: KeyPath, document: Document) -> tuple[KeyPath, int]:
     may_inherit = path[:1] == ("queries",) and path[2:3] and path[2] in QuerySettings.model_fields
     if may_inherit and path not in document.lines and inherited in document.lines:
         path = inherited
-    holder = path
-    while holder not in document.lines:
-        holder = holder[:-1]
-    return path, document.lines[holder]
+    return path, document.line_of(path)
 
 
 def _fit_faults(values: dict[str, Any], errors: list[ErrorDetails], document: Document) -> Iterator[_Fault]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from sidecar.config.document import Path
+from sidecar.config.document import KeyPath
 from sidecar.config.schema import Config, QueryConfig
 
 _KINDS = {
@@ -32,7 +32,7 @@ _LIMITS = {
 }
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     """A path as it is written in messages: `queries[0].step`."""
     text = ""
     for part in path:
@@ -43,7 +43,12 @@ def dotted(path: Path) -> str:
     return text or "file"
 
 
-def message(error: ErrorDetails, path: Path, root: type[BaseModel] = Config) -> str:
+def key_path(error: ErrorDetails) -> KeyPath:
+    """The way to the value that an error of the models is about."""
+    return tuple(part for part in error["loc"] if part != "[key]")
+
+
+def message(error: ErrorDetails, path: KeyPath, root: type[BaseModel] = Config) -> str:
     """The sentence for one error of the models at a path below `root`; it quotes nothing that could be a secret."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
@@ -55,7 +60,7 @@ def message(error: ErrorDetails, path: Path, root: type[BaseModel] = Config) -> 
     return f"{_complaint(error, path)}: write for example {_example(path, root)}"
 
 
-def _complaint(error: ErrorDetails, path: Path) -> str:
+def _complaint(error: ErrorDetails, path: KeyPath) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "missing":
         return "is required" if isinstance(path[-1], str) else _KINDS["too_long"]
@@ -67,7 +72,7 @@ def _complaint(error: ErrorDetails, path: Path) -> str:
     return _KINDS[kind]
 
 
-def _unknown_key(path: Path, root: type[BaseModel]) -> str:
+def _unknown_key(path: KeyPath, root: type[BaseModel]) -> str:
     name = str(path[-1])
     if path == ("defaults", name) and name in QueryConfig.model_fields:
         return "belongs to one query: write it under queries"
@@ -86,12 +91,12 @@ def _unknown_word(given: object, expected: str) -> str:
     return f"must be {', '.join(words[:-1])} or {words[-1]}" + (f": did you mean {near[0]}?" if near else "")
 
 
-def _example(path: Path, root: type[BaseModel]) -> str:
+def _example(path: KeyPath, root: type[BaseModel]) -> str:
     _, name, field = _walk(path, root)
     return f"{name}: {field.examples[0]}" if field is not None and field.examples else "a mapping"
 
 
-def _walk(path: Path, model: type[BaseModel]) -> tuple[type[BaseModel], str, FieldInfo | None]:
+def _walk(path: KeyPath, model: type[BaseModel]) -> tuple[type[BaseModel], str, FieldInfo | None]:
     """The innermost model on a path from another, and the last key on it that is a model's, with its field."""
     name, field = "", None
     for part in path:

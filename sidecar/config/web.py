@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from sidecar.config.document import Document, DocumentError, read_document
 from sidecar.config.load import read_file
-from sidecar.config.messages import dotted, message
+from sidecar.config.messages import dotted, key_path, message
 from sidecar.config.problems import ConfigError, Problem
 from sidecar.config.vocabulary import FilePath, Given, Origin, Secret, Section, Switch, Text
 
@@ -141,8 +141,5 @@ def load_web(path: Path, *, starting: bool = True) -> WebConfig:
 
 
 def _problem(path: Path, error: ErrorDetails, document: Document) -> Problem:
-    at = tuple(part for part in error["loc"] if part != "[key]")
-    holder = at
-    while holder not in document.lines and holder:
-        holder = holder[:-1]
-    return Problem(str(path), document.lines.get(holder, 1), dotted(at), message(error, at, WebConfig))
+    at = key_path(error)
+    return Problem(str(path), document.line_of(at), dotted(at), message(error, at, WebConfig))

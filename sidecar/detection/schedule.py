@@ -78,9 +78,13 @@ class Schedule:
     def exact_steps(self) -> int:
         """Steps that must be held as they came; those before become coarse, block by block, when nothing looks at them.
 
-        A score compares with the days of a week, then only with the same time two and three weeks ago. Between the two
-        samples change unseen, so that it does not matter how long ago. Fits, which look everywhere, take for coarse
-        all that scores may find so. Where models are in use for too long for that, only what no score looks at changes.
+        What scores look at, from the newest step back:
+
+            | days of a week: `near` | nothing | two weeks ago | nothing | three weeks ago |
+
+        In the first "nothing" samples become coarse unseen, whenever that is, if it is wide enough for all steps at
+        which one model may judge them. Fits, which look everywhere, take for coarse all that scores may find so. Where
+        it is too narrow, only what no score looks at becomes coarse.
         """
         settings = self.settings
         near, far = days_reach(settings), 2 * WEEK // settings.step - settings.clock_steps - 1
