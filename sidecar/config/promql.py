@@ -18,8 +18,8 @@ OWN_GAUGES = tuple(
 PLACEHOLDER = "${shard}"
 """What an expression says in the place of the values of a label that belong to the shard."""
 _SHARD = re.escape(PLACEHOLDER)
-_COUNTER_ENDINGS = ("_total", "_bucket", "_sum", "_count")
-"""By which names Prometheus takes a metric for a counter, when it remarks on `rate`."""
+_COUNTER_ENDINGS = ("_total", "_bucket")
+"""Not `_sum` and `_count`, which many a gauge ends in."""
 _USES_OF_A_COUNTER = frozenset({
     "rate", "irate", "increase", "delta", "idelta", "deriv", "resets", "changes", "timestamp", "absent",
     "absent_over_time", "present_over_time", "count_over_time",

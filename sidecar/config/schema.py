@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+STEP = 5 * MINUTE
 WARM_UP_STEPS = 25
 """The longest rolling window of the features, and a few steps to judge."""
 
@@ -93,10 +94,14 @@ def default_min_history(step: int) -> int:
 class Timing(Section):
     """The durations of a query, which must fit each other."""
 
-    step: Period = Field(default=5 * MINUTE, examples=["5m"])
-    fit_window: Period = Field(default_factory=lambda settings: default_fit_window(settings["step"]), examples=["28d"])
+    step: Period = Field(default=STEP, examples=["5m"])
+    fit_window: Period = Field(
+        default_factory=lambda settings: default_fit_window(settings.get("step", STEP)), examples=["28d"]
+    )
     fit_every: Period = Field(default=DAY, examples=["1d"])
-    min_history: Period = Field(default_factory=lambda settings: default_min_history(settings["step"]), examples=["4h"])
+    min_history: Period = Field(
+        default_factory=lambda settings: default_min_history(settings.get("step", STEP)), examples=["4h"]
+    )
 
 
 class QuerySettings(Timing):

@@ -7,8 +7,8 @@
 An alarm that has ended starts again within the re-arm time only when a score exceeds the highest of late: one incident,
 one alarm. The flag is 1 while firing or recovering, so it does not flicker within an episode. Time is sample time.
 
-What may not raise an alarm, by its direction say, leaves high scores behind for as long as windows hold it. These may
-not either: until the re-arm time has passed, an alarm then starts only at a sample that is odd in itself.
+Where a score may not raise an alarm, by the direction of the sample say, windows hold what it was about for a while,
+and scores stay high. In this aftermath an alarm starts only at a sample that is odd in itself.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ Codes = NDArray[np.int8]
 
 RESIDUAL = NAMES.index("residual")
 ODD = 1.3
-"""The rarity of the residual from which on a sample is odd in itself, whatever came before it: one in twenty, which is
-believed 3.4 robust standard deviations from the middle."""
+"""The rarity of the residual from which on a sample is odd in itself, or those it is averaged with are: one in twenty,
+which is believed 3.4 robust standard deviations from the middle."""
 
 
 class State(IntEnum):
@@ -75,6 +75,8 @@ class Policy:
         min_relative_deviation: the same, as a share of the expected value.
         valid_range: least and largest value that counts.
         flag_vanished: whether the flag is on for as long as `hold` after the last score of a series without a sample.
+        averaged: over how long samples are averaged: none is odd in itself so soon after a score that may not count.
+        aftermath: how long windows hold what such a score was about.
     """
 
     confirm: tuple[int, int] = (1, 1)
@@ -86,6 +88,8 @@ class Policy:
     min_relative_deviation: float = 0.0
     valid_range: tuple[float, float] = (-np.inf, np.inf)
     flag_vanished: bool = False
+    averaged: int = 300
+    aftermath: int = 12_000
 
     @property
     def unscored(self) -> int:
@@ -105,7 +109,7 @@ class Alarms(Rows):
         second: the highest such score since.
         recent: (S, N) the newest scores, newest last.
         scored: time of the last score.
-        held_back: time of the last score of 1 or more that might not raise an alarm.
+        held_back: time of the last score of 1 or more that might not raise an alarm, but for those of an aftermath.
         held_by: why not, a `Reason`.
     """
 
@@ -173,18 +177,20 @@ class Heights:
         now: the scores, 0 where there is none.
         odd: whether the sample is odd in itself.
         blocked: why a score may not raise an alarm, a `Reason`; 0 where it may.
+        aftermath: whether there may be one in any of them: mostly there is none, and it need not be looked for.
     """
 
     scored: Bools
     now: Floats
     odd: Bools
     blocked: Codes
+    aftermath: bool = False
 
     @classmethod
-    def of(cls, scores: Scores, blocked: Codes) -> "Heights":
+    def of(cls, scores: Scores, blocked: Codes, *, aftermath: bool) -> "Heights":
         """Of scores of which some are `blocked` (S, n)."""
-        scored = ~np.isnan(scores.score)
-        return cls(scored, np.where(scored, scores.score, 0.0), scores.rarity[:, RESIDUAL] >= ODD, blocked)
+        scored, odd = ~np.isnan(scores.score), scores.rarity[:, RESIDUAL] >= ODD
+        return cls(scored, np.where(scored, scores.score, 0.0), odd, blocked, aftermath)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +232,8 @@ def advance(
     blocked = immaterial(values, scores.expected, policy)
     if suppressed is not None:
         blocked = np.where(np.broadcast_to(suppressed, shape), np.int8(Reason.SUPPRESSED), blocked)
-    heights, columns = Heights.of(scores, blocked), []
+    aftermath = blocked.any() or (times[0] - alarms.held_back <= policy.aftermath).any()
+    heights, columns = Heights.of(scores, blocked, aftermath=bool(aftermath)), []
     scored_before, on_before = alarms.scored, alarms.firing
     for i, time in enumerate(times.tolist()):
         alarms, column = step(alarms, heights, i, time, policy)
@@ -276,9 +283,9 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     """Column `i`: the alarms after it, and what they did."""
     now, scored, on = heights.now[:, i], heights.scored[:, i], alarms.firing
     blocked = held_back(alarms, heights, i, time, policy)
-    free, high = blocked == 0, (blocked != 0) & (now >= 1)
+    free, high = blocked == 0, (heights.blocked[:, i] != 0) & (now >= 1)
     counted = np.where(free, now, 0.0)
-    recent = np.column_stack([alarms.recent[:, 1:], counted])
+    recent = np.concatenate([alarms.recent[:, 1:], counted[:, None]], axis=1)
     enough = np.sort(recent, axis=1)[:, -policy.confirm[0]]
     confirmed, height = np.minimum(now, enough), np.minimum(counted, enough)
     active = np.where(on & (counted >= policy.exit), time, alarms.active)
@@ -308,10 +315,13 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
 def held_back(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> Codes:
     """Why a score in column `i` may not raise an alarm, a `Reason` (S,), 0 where it may.
 
-    One that may not leaves high scores behind: neither may they, unless the sample is odd in itself or an alarm is on.
+    In an aftermath it is what led to that; but an alarm that is on goes on.
     """
-    blocked, odd = heights.blocked[:, i], heights.odd[:, i]
-    aftermath = heights.scored[:, i] & ~alarms.firing & ~odd & (time - alarms.held_back <= policy.rearm)
+    blocked, since = heights.blocked[:, i], time - alarms.held_back
+    if not heights.aftermath:
+        return blocked
+    odd = heights.odd[:, i] & (since >= policy.averaged)
+    aftermath = ~odd & ~alarms.firing & (since <= policy.aftermath)
     return np.where(aftermath & (blocked == 0), alarms.held_by, blocked)
 
 

@@ -193,7 +193,8 @@ class Watch:
         """
         new = self._new_steps(frame)
         was_on, began = self.series.flagged.copy(), self.series.alarms.since.copy()
-        was_firing = was_on & (self.series.alarms.active == self.scored_until)
+        active = self.series.alarms.active
+        was_firing = was_on & (active != NEVER) & (active == self.scored_until)
         renewed = self._change_models(frame.end)
         changed = renewed | (self._resuming & (self.series.instant != NEVER))
         self._resuming = False

@@ -87,11 +87,11 @@ class Telemetry:
         self.normal_adopted = counter(
             "normal_adopted_total", "Alarms that ended although the change stays: it is taken for normal.", query
         )
-        self.fits = counter("fits_total", "Model fits handed out, in batches of series.", query)
-        self.fit_failures = counter("fit_failures_total", "Those that failed.", query)
+        self.fits = counter("fits_total", "Batches of model fits handed out.", query)
+        self.fit_failures = counter("fit_failures_total", "Batches of model fits that failed.", query)
         self.fit_duration_seconds = histogram(
             "fit_duration_seconds",
-            "Time from when one is handed out until its models are taken up.",
+            "Time from when a batch of fits is handed out until its models are taken up.",
             _FIT_BUCKETS,
             query,
         )

@@ -175,12 +175,12 @@ class Evaluator:
 
     def _newest_step(self, at: float) -> int:
         """The step that is newest as of an instant; where a clock was set back a little, the one it had come to."""
-        end = int(at - self._offset) // self._step * self._step
-        back = self._watch.scored_until - end
-        if back > max(self._step, SLIGHT):
-            self._begin_anew()
-        elif back > 0:
-            return self._watch.scored_until
+        end, held = int(at - self._offset) // self._step * self._step, self._history.frame
+        if held is None or held.end <= end:
+            return end
+        if held.end - end <= max(self._step, SLIGHT):
+            return held.end
+        self._begin_anew()
         return end
 
     def _look_at_groups(self, labels: tuple[LabelSet, ...]) -> None:

@@ -10,16 +10,21 @@ from sidecar.detection.schedule import Schedule
 from sidecar.detection.settings import Settings
 
 
-def schedule_of(query: QueryConfig, timezone: str) -> Schedule:
-    """What its scores depend on, and when its models are fitted."""
-    settings = Settings(
+def settings_of(query: QueryConfig, timezone: str) -> Settings:
+    """What its scores depend on."""
+    return Settings(
         step=query.step,
         fit_window=query.fit_window,
         min_history=query.min_history,
         timezone=timezone,
         alarm_budget=query.alarm_budget.per_second,
     )
-    return Schedule(settings, query.fit_every, query.group_by if query.scope is Scope.GROUP else None)
+
+
+def schedule_of(query: QueryConfig, timezone: str) -> Schedule:
+    """When its models are fitted."""
+    groups = query.group_by if query.scope is Scope.GROUP else None
+    return Schedule(settings_of(query, timezone), query.fit_every, groups)
 
 
 def exact_steps_of(schedule: Schedule, missing: str) -> int:
@@ -32,6 +37,7 @@ def exact_steps_of(schedule: Schedule, missing: str) -> int:
 
 def policy_of(query: QueryConfig) -> Policy:
     """When its scores become alarms."""
+    settings = settings_of(query, "UTC")  # windows are as long in any zone
     return Policy(
         confirm=(query.alarm.confirm.steps, query.alarm.confirm.of),
         exit=query.alarm.exit,
@@ -41,4 +47,6 @@ def policy_of(query: QueryConfig) -> Policy:
         min_relative_deviation=query.min_deviation.relative,
         valid_range=query.valid_range or (-math.inf, math.inf),
         flag_vanished=query.missing is Missing.FLAG,
+        averaged=settings.bucket * query.step,
+        aftermath=2 * settings.long_steps * query.step,
     )

@@ -10,6 +10,9 @@ from sidecar.prometheus.frame import Frame, LabelSet, View, hash_of
 from sidecar.prometheus.lookback import Lookback, Samples, newest_samples
 from sidecar.prometheus.source import PrometheusError, RangeResult, RangeSource, TooLargeError
 
+LONGEST_DOUBT = 86_400
+"""Seconds after which steps that were answered with warnings are asked for again at last."""
+
 FORGET = 12
 """Steps after which a series that is gone is not expected to come back."""
 
@@ -172,7 +175,7 @@ class History:
         # Once the server gives whole answers again, what it gave in part is asked for again.
         if whole and self._doubt is not None and window.end >= self._doubt.due:
             first, wait = max(self._doubt.first, window.start), self._doubt.wait
-            self._doubt = _Doubt(first, window.end + wait, 2 * wait)  # also where this fails
+            self._doubt = _Doubt(first, window.end + wait, min(2 * wait, LONGEST_DOUBT))  # also where this fails
             if self._fill(window, first, held, len(window.labels), tally):
                 self._doubt = None
 

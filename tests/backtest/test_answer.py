@@ -55,21 +55,28 @@ def test_a_spike_is_flagged_and_an_alert_starts_on_it_alone() -> None:
     assert found[149]["anomaly_flag"] == "0"
 
 
-@pytest.mark.parametrize("off", [1.0, -0.4])
-def test_what_lies_on_the_other_side_raises_no_flag_and_neither_does_its_aftermath(off: float) -> None:
-    hours = 0.6 + 0.03 * np.random.default_rng(5).standard_normal(480)
-    hours[400:403] += off
-    hours[440] -= off
-    content = text((START + HOUR * hour, f"{value:.4f}") for hour, value in enumerate(hours.tolist()))
+@pytest.mark.parametrize(
+    ("step", "steps", "length", "off"),
+    [(HOUR, 480, 3, 1.0), (300, 2_000, 6, -0.4), (60, 3_000, 10, -0.4), (15, 6_000, 20, 1.0)],
+)
+def test_what_lies_on_the_other_side_raises_no_flag_and_neither_does_its_aftermath(
+    step: int, steps: int, length: int, off: float
+) -> None:
+    values, gap = 0.6 + 0.03 * np.random.default_rng(5).standard_normal(steps), max(5 * HOUR // step, 16)
+    later = steps - 2 * length
+    begun = later - gap
+    values[begun : begun + length] += off
+    values[later : later + length] -= off
+    content = text((START + step * number, f"{value:.4f}") for number, value in enumerate(values.tolist()))
     other_side = SETTINGS.model_copy(update={"direction": Direction.BELOW if off > 0 else Direction.ABOVE})
     found, both = (
         list(csv.DictReader(io.StringIO(Answerer(query, band=False).answer(content, "a.csv").text)))
         for query in (other_side, SETTINGS)
     )
     flagged, all_flagged = ([n for n, row in enumerate(rows) if row["anomaly_flag"] == "1"] for rows in (found, both))
-    assert {400, 401, 402} <= {*all_flagged}
-    assert max(float(row["anomaly_score"]) for row in found[403:410]) > 1.2
-    assert flagged[0] == 440
+    assert begun + length - 1 in all_flagged
+    assert max(float(row["anomaly_score"]) for row in found[begun + length : later]) > 1
+    assert later <= flagged[0] < later + length
 
 
 def test_an_alarm_that_a_new_model_raised_between_rows_starts_on_the_next() -> None:

@@ -95,15 +95,6 @@ def test_refuses_a_counter_that_only_grows(expression: str) -> None:
         check_expression(expression)
 
 
-@pytest.mark.parametrize("name", ["x_total", "x_bucket", "x_sum", "x_count"])
-def test_a_counter_is_known_by_the_names_that_prometheus_goes_by(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"{name} only ever grows"):
-        check_expression(f"max({name})")
-    assert check_expression(f"rate({name}[5m])")
-    assert check_expression(f'{{__name__="{name}"}}')
-    assert check_expression("x_sum / x_count")
-
-
 @pytest.mark.parametrize(
     "expression",
     [

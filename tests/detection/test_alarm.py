@@ -130,7 +130,7 @@ def test_suppressed_columns_raise_no_flag_and_leave_no_peak() -> None:
 
 
 def test_what_an_incident_that_was_held_back_leaves_behind_raises_no_flag_either() -> None:
-    policy, values = Policy(direction="above", rearm=3 * HOUR), [0.0, 0.0, 11.0, 11.0, 20.0]
+    policy, values = Policy(direction="above"), [0.0, 0.0, 11.0, 11.0, 20.0]
     outcome = play([4.0, 3.0, 2.5, 2.0, 1.5], policy, values, odd=[1, 1, 0, 0, 1])
     assert flags(outcome) == [0, 0, 0, 0, 1]
     assert outcome.reason[0].tolist() == [*[Reason.WRONG_DIRECTION] * 4, Reason.EXCEEDED]
@@ -145,11 +145,24 @@ def test_what_was_held_back_goes_on_where_samples_are_still_odd() -> None:
     assert outcome.reason[0].tolist() == [Reason.SUPPRESSED] * 4
 
 
-def test_what_was_held_back_is_forgotten_after_the_rearm_time_without_a_high_score() -> None:
-    policy, held_back = Policy(rearm=2 * HOUR), [True, *[False] * 5]
-    soon, late = [4.0, 0.5, 1.5, 0.5, 1.4, 0.5], [4.0, 0.5, 0.5, 1.5, 0.5, 0.5]
-    assert flags(play(soon, policy, suppressed=np.array(held_back), odd=[0] * 6)) == [0] * 6
-    assert flags(play(late, policy, suppressed=np.array(held_back), odd=[0] * 6))[3] == 1
+def test_an_aftermath_is_over_when_windows_hold_no_more_of_what_was_held_back() -> None:
+    policy, suppressed = Policy(aftermath=2 * HOUR), np.array([True, *[False] * 4])
+    assert flags(play([4.0, 1.5, 1.4, 1.3, 1.2], policy, suppressed=suppressed, odd=[0] * 5)) == [0, 0, 0, 1, 1]
+    assert flags(play([0.9, 1.5, 0.5, 0.5, 0.5], policy, suppressed=suppressed, odd=[0] * 5))[1] == 1
+
+
+def test_no_sample_is_odd_in_itself_while_it_is_averaged_with_what_was_held_back() -> None:
+    policy, suppressed = Policy(averaged=3 * HOUR), np.array([True, *[False] * 4])
+    assert flags(play([4.0, 3.0, 2.0, 2.0, 2.0], policy, suppressed=suppressed)) == [0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(("rarity", "flag"), [(1.29, 0), (1.31, 1)])
+def test_a_sample_is_odd_in_itself_by_its_residual(rarity: float, flag: int) -> None:
+    scores = scores_of(np.array([[4.0, 3.0]]), rarity=0.0)
+    scores.rarity[:, NAMES.index("residual")] = rarity
+    values, times, suppressed = np.full((1, 2), 20.0), STEP * np.arange(1, 3), np.array([True, False])
+    outcome = advance(Alarms.idle(1, Policy()), scores, values, times, Policy(), suppressed=suppressed)[1]
+    assert flags(outcome) == [0, flag]
 
 
 def test_an_alarm_that_is_on_goes_on_whatever_was_held_back() -> None:

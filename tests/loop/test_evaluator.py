@@ -358,6 +358,34 @@ def test_a_clock_that_is_set_back_a_little_forgets_nothing() -> None:
     assert [line["event"] for line in logs] == ["the clock was set back, models are fitted anew"]
 
 
+@pytest.mark.parametrize("back", [31, STEP - 1])
+def test_a_clock_that_is_set_back_a_little_after_a_failure_forgets_nothing(back: int) -> None:
+    samples = {host("a"): noise(1)}
+    bench, deploys = warm(samples, suppress_when="deploy"), MemorySource({})
+    bench.evaluator._suppression.history._source = deploys  # type: ignore[union-attr]
+    samples[host("a")] |= dict.fromkeys((NOW + STEP, NOW + 2 * STEP, NOW + 3 * STEP), 9.0)
+    assert gauge(bench.evaluate(NOW + STEP), "anomaly_flag") == {"a": 1}
+    deploys.failures = [UnreachableError("away")]
+    bench.evaluator.evaluate(NOW + 2 * STEP)
+    assert "suppress_when: away" in bench.board.snapshot.failures["cpu"].reason
+    assert gauge(bench.evaluate(NOW + 2 * STEP - back), "anomaly_flag") == {"a": 1}
+    assert gauge(bench.evaluate(NOW + 3 * STEP), "anomaly_flag") == {"a": 1}
+    assert bench.counted("alarms_total") == 1
+
+
+def test_a_clock_of_short_steps_may_be_set_back_by_a_minute() -> None:
+    samples = {host("a"): {NOW - i * 15: 0.3 + 0.01 * (i % 7) for i in range(-8, 400)}}
+    short = {"step": 15, "fit_window": 3_000, "fit_every": 3_000, "min_history": 1_500}
+    bench = Bench(samples, LocalExecutor(), **short)
+    for at in (NOW, NOW + 1, NOW + 60):
+        bench.evaluate(at)
+    with capture_logs() as logs:
+        assert bench.evaluate(NOW + 1).sample_time == NOW + 60
+        assert logs == []
+        assert bench.evaluate(NOW - 16).sample_time == NOW - 30
+    assert [line["event"] for line in logs] == ["the clock was set back, models are fitted anew"]
+
+
 def test_a_label_that_is_renamed_leaves_no_gap() -> None:
     old, new = (("host_name", "a"),), (("host.name", "a"),)
     samples: Samples = {old: noise(1, end=NOW - STEP), new: noise(2)}

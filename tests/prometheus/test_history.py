@@ -361,6 +361,25 @@ def test_repair_of_a_past_that_stays_partial_is_tried_ever_more_seldom() -> None
     assert [question for question in source.asked if question[0] < at(0)] == [(at(-67), at(31))]
 
 
+def test_a_past_that_is_partial_for_long_is_asked_for_once_a_day() -> None:
+    source = MemorySource({series("a"): {T0 + hour * 3_600: 1.0 for hour in range(-400, 400)}})
+    calls = source.query_range
+
+    def away_for_the_past(expr: str, start: int, end: int, step: int) -> RangeResult:
+        result = calls(expr, start, end, step)
+        return replace(result, warnings=("store b is away",)) if start < T0 else result
+
+    source.query_range = away_for_the_past  # type: ignore[method-assign]
+    held = History(source, "up", 3_600, 400, 10)
+    at_hour = T0 - T0 % 3_600
+    asked = []
+    for hour in range(120):
+        source.asked.clear()
+        held.advance(at_hour + hour * 3_600)
+        asked += [hour for start, _ in source.asked if hour and start < T0]
+    assert asked == [1, 2, 4, 8, 16, 32, 56, 80, 104]
+
+
 def test_repair_that_fails_fails_ever_fewer_advances() -> None:
     source = MemorySource(always("a"))
     source.warnings = ("store b is away",)
