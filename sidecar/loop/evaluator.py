@@ -24,6 +24,7 @@ from sidecar.export.telemetry import Telemetry
 from sidecar.loop.bands import BandTurns
 from sidecar.loop.fitting import FitDesk
 from sidecar.loop.inspection import LettingGo, case_of
+from sidecar.loop.mistakes import counters, without_groups
 from sidecar.loop.results import newly_flagged, rows_by_state, series_table, unscored
 from sidecar.loop.suppression import Suppression
 from sidecar.loop.telling import Teller
@@ -117,7 +118,7 @@ class Evaluator:
         self._suppressed: Bools | None = None
         self._watch = Watch(schedule, policy_of(query))
         self._published: QueryResult | None = None
-        self._groups_checked = False
+        self._looked_at = False
 
     def evaluate(self, at: float) -> None:
         """Evaluates the query as of an instant, unix seconds; a failure is counted, logged and shown, not raised."""
@@ -159,7 +160,7 @@ class Evaluator:
         end = self._newest_step(at)
         self._desk.collect(self._watch, at)
         advance = self._fetch(self._history, end)
-        self._look_at_groups(advance.frame.labels)
+        self._warn_of_mistakes(advance.frame)
         frame = filled(advance.frame, self._missing)
         known = self._watch.verdicts_of(frame)
         # Before the watch moves on: should this fail, its series are still those that `_suppressed` has rows for.
@@ -183,14 +184,16 @@ class Evaluator:
         self._begin_anew()
         return end
 
-    def _look_at_groups(self, labels: tuple[LabelSet, ...]) -> None:
-        """Warns where all series are siblings for want of the labels that tell groups apart: a name may be wrong."""
-        wanted = self._schedule.group_by
-        if self._groups_checked or wanted is None or not labels:
+    def _warn_of_mistakes(self, frame: View) -> None:
+        """Warns, once, of what its series say against the query."""
+        if self._looked_at or not frame.labels:
             return
-        self._groups_checked = True
-        if not any(name in wanted for label_set in labels for name, _ in label_set):
+        self._looked_at = True
+        wanted = self._schedule.group_by
+        if wanted is not None and without_groups(frame.labels, wanted):
             self._log.warning("no series has a label of group_by: all count as one group", group_by=", ".join(wanted))
+        if growing := counters(frame):
+            self._log.warning("series only ever grow, as counters do: use rate() if they are", series=growing)
 
     def _suppressed_in(self, frame: View) -> Bools | None:
         if self._suppression is None:

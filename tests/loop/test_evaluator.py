@@ -386,6 +386,16 @@ def test_a_clock_of_short_steps_may_be_set_back_by_a_minute() -> None:
     assert [line["event"] for line in logs] == ["the clock was set back, models are fitted anew"]
 
 
+def test_series_that_only_ever_grow_are_told_of_once() -> None:
+    grown = {NOW - i * STEP: 1_000.0 - i for i in range(-1, 800)}
+    bench = Bench({host("a"): grown, host("b"): noise(1, end=NOW + STEP)}, LocalExecutor())
+    with capture_logs() as logs:
+        bench.evaluate(NOW)
+        bench.evaluate(NOW + STEP)
+    told = [line for line in logs if line["event"].startswith("series only ever grow")]
+    assert [line["series"] for line in told] == [1]
+
+
 def test_a_label_that_is_renamed_leaves_no_gap() -> None:
     old, new = (("host_name", "a"),), (("host.name", "a"),)
     samples: Samples = {old: noise(1, end=NOW - STEP), new: noise(2)}
