@@ -12,7 +12,7 @@ import numpy as np
 from sidecar.detection import combination
 from sidecar.detection.arrays import Bools, Floats, Ints
 from sidecar.detection.columns import TINY, Panel
-from sidecar.detection.features import Past
+from sidecar.detection.features import Past, agreed
 from sidecar.detection.lesson import FIT_CELLS, blocks, learn, learn_some
 from sidecar.detection.models import Models, Scores
 from sidecar.detection.settings import Settings
@@ -67,7 +67,8 @@ def answer(models: Models, lookup: Lookup, past: Past, values: Floats, settings:
 
     `lookup` is of the tables of the models.
     """
-    rarity = lookup.rarities(past.features(values))
+    found = past.features(values)
+    rarity = agreed(lookup.rarities(found), found)
     return score_of(models, rarity, settings), rarity
 
 

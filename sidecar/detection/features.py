@@ -67,6 +67,7 @@ surprise: its distance from what the value just before foretold.
 
 The last one is only looked at where steps are shorter than a bucket, and a value is a small part of the means.
 """
+DRIFT, LONG_RESIDUAL = NAMES.index("drift"), NAMES.index("long_residual")
 LOGARITHMIC = ("spread", "restlessness", "roughness")
 RELATIVE = ("residual", "innovation", "drift", "long_residual", "relative_jump")
 DISTANCES = ("nearest", "nearest_spread", "outside")
@@ -194,6 +195,17 @@ class Past:
         if self.kept is not None:
             found["surprise"] = jump - self.kept
         return np.stack([found[name] for name in NAMES if name in found], axis=1)
+
+
+def agreed(rarity: Floats, found: Floats) -> Floats:
+    """The rarities (S, F, n) of features `found` (S, F, n), in place: a long residual that drift contradicts is none.
+
+    Between what was and what is expected, so on one side of the days before and on the other of the forecast, lies what
+    comes after a change of level, while the forecast has yet to find its balance.
+    """
+    contradicted = found[:, LONG_RESIDUAL] * found[:, DRIFT] < 0
+    np.copyto(rarity[:, LONG_RESIDUAL], 0.0, where=contradicted)
+    return rarity
 
 
 def over(distance: Floats, scale: Floats) -> Floats:

@@ -10,7 +10,7 @@ from sidecar.detection.arrays import Bools, Floats, Ints
 from sidecar.detection.columns import TINY, Panel, Track, median
 from sidecar.detection.combination import Grounds
 from sidecar.detection.expectation import fit_expectation
-from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Basis, Past, foretold, names, usual_change
+from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Basis, Past, agreed, foretold, names, usual_change
 from sidecar.detection.habit import habit_of, recurrence_of
 from sidecar.detection.models import Models
 from sidecar.detection.rows import Rows
@@ -48,13 +48,13 @@ class Lesson(Rows):
 
     def models(self, tables: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is."""
-        return self.models_by(tables, Lookup.of(tables).rarities(self.found), settings)
+        return self.models_by(tables, agreed(Lookup.of(tables).rarities(self.found), self.found), settings)
 
     def own_models(self, shared: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is among siblings."""
         rarity, distance = Lookup.of(shared).by_curves(self.found)
         tables = bent(shared, self.found, rarity)
-        return self.models_by(tables, tables.bend.own(rarity, distance), settings)
+        return self.models_by(tables, agreed(tables.bend.own(rarity, distance), self.found), settings)
 
     def models_by(self, tables: Tables, rarity: Floats, settings: Settings) -> Models:
         """The models, with what the series' own past comes to, by its rarities (S, F, N)."""

@@ -79,6 +79,18 @@ def test_what_lies_on_the_other_side_raises_no_flag_and_neither_does_its_afterma
     assert later <= flagged[0] < later + length
 
 
+def test_a_level_that_stays_is_one_alarm() -> None:
+    times = START + 300 * np.arange(25 * 288)
+    values = 1 + 0.02 * np.random.default_rng(106).standard_normal(len(times))
+    values += 0.1 * np.sin(2 * np.pi * times / 86_400)
+    shifted = 21 * 288 + 200
+    values[shifted:] += 0.24
+    content = text((time, f"{value:.4f}") for time, value in zip(times.tolist(), values.tolist(), strict=True))
+    found = list(csv.DictReader(io.StringIO(Answerer(band=False).answer(content, "a.csv").text)))
+    begun = [number for number, row in enumerate(found) if number >= shifted and float(row["detection"]) >= 1]
+    assert begun == [shifted]
+
+
 def test_an_alarm_that_a_new_model_raised_between_rows_starts_on_the_next() -> None:
     times = START + HOUR * np.arange(6)
     blank = Verdicts.blank(Frame(((),), START, HOUR, np.ones((1, 6))), 6, Settings(HOUR))

@@ -4,7 +4,7 @@ import pytest
 from sidecar.detection.arrays import Floats
 from sidecar.detection.columns import Panel
 from sidecar.detection.detector import fit
-from sidecar.detection.features import FARTHEST, Basis, Past, foretold, names, over
+from sidecar.detection.features import FARTHEST, NAMES, Basis, Past, agreed, foretold, names, over
 from sidecar.detection.lesson import basis_of, ordinary_spread
 from sidecar.detection.settings import DAY, HOUR, MINUTE, Settings, context_steps
 
@@ -121,6 +121,15 @@ def test_without_a_value_there_is_no_feature() -> None:
     values = series(settings)
     values[:, -1] = np.nan
     assert all(np.isnan(found).all() for found in of_the_newest(values, settings).values())
+
+
+def test_a_long_residual_that_drift_contradicts_is_not_rare() -> None:
+    found, rarity = np.zeros((1, len(NAMES), 4)), np.ones((1, len(NAMES), 4))
+    found[0, NAMES.index("drift")] = [1.0, 1.0, -1.0, np.nan]
+    found[0, NAMES.index("long_residual")] = [2.0, -2.0, 2.0, 2.0]
+    told = agreed(rarity, found)
+    assert told[0, NAMES.index("long_residual")].tolist() == [1.0, 0.0, 0.0, 1.0]
+    assert (np.delete(told, NAMES.index("long_residual"), axis=1) == 1).all()
 
 
 def test_distances_are_bounded() -> None:
