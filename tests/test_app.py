@@ -180,12 +180,19 @@ def test_another_prometheus_after_a_reload_is_asked_instead(source: str, clock: 
         until(lambda: "node_cpu" in sidecar.board.snapshot.results)
 
 
-def test_results_of_another_question_are_shown_no_more(source: str, clock: ManualClock) -> None:
+@contextmanager
+def about_to_ask_anew(source: str, clock: ManualClock) -> Iterator[Sidecar]:
+    """A sidecar that has shown a result, and asks another question after a reload."""
     text = config_text(source)
     texts = [text, text.replace("unit: ratio", "unit: ratio\n    labels: {team: a}")]
     with running(lambda: parse(texts[0], "demo", {}), clock) as sidecar:
         until(lambda: "node_cpu" in sidecar.board.snapshot.results)
         del texts[0]
+        yield sidecar
+
+
+def test_results_of_another_question_are_shown_no_more(source: str, clock: ManualClock) -> None:
+    with about_to_ask_anew(source, clock) as sidecar:
         published = sidecar.board.publish
         sidecar.board.publish = lambda _: None  # type: ignore[method-assign,assignment]
         assert sidecar.reload() is None
@@ -196,11 +203,7 @@ def test_results_of_another_question_are_shown_no_more(source: str, clock: Manua
 
 
 def test_an_evaluation_that_ends_during_a_reload_shows_nothing(source: str, clock: ManualClock) -> None:
-    text = config_text(source)
-    texts = [text, text.replace("unit: ratio", "unit: ratio\n    labels: {team: a}")]
-    with running(lambda: parse(texts[0], "demo", {}), clock) as sidecar:
-        until(lambda: "node_cpu" in sidecar.board.snapshot.results)
-        del texts[0]
+    with about_to_ask_anew(source, clock) as sidecar:
         old, configure, shown = sidecar._scheduler.loops["node_cpu"].evaluator, sidecar.board.configure, []
 
         def configured(queries: Iterable[str], staleness: float, anew: Collection[str]) -> None:

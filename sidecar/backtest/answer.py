@@ -12,7 +12,7 @@ from sidecar.backtest.replay import Judgement, Replayer, Series, joined
 from sidecar.backtest.table import Table, read, write
 from sidecar.config.checks import FEWEST_STEPS, MOST_STEPS
 from sidecar.config.schema import WARM_UP_STEPS, QueryConfig
-from sidecar.detection.alarm import Reason, State
+from sidecar.detection.outcome import Reason, State
 
 DEFAULTS = QueryConfig(name="csv", expr="vector(0)")
 """The settings of files for which none are given; its name and its expression mean nothing."""

@@ -11,51 +11,20 @@ Where a score may not raise an alarm, by the direction of the sample say, window
 and scores stay high. In this aftermath an alarm starts only at a sample that is odd in itself.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sidecar.detection.arrays import NEVER, Bools, Floats, Times
+from sidecar.detection.arrays import NEVER, Bools, Codes, Floats, Times
 from sidecar.detection.features import NAMES
 from sidecar.detection.models import Scores
+from sidecar.detection.outcome import Course, Outcome, Reason, flag_vanished, outcome_of
 from sidecar.detection.rows import Rows
-
-Codes = NDArray[np.int8]
 
 RESIDUAL = NAMES.index("residual")
 ODD = 1.3
 """The rarity of the residual from which on a sample is odd in itself, or those it is averaged with are: one in twenty,
 which is believed 3.4 robust standard deviations from the middle."""
-
-
-class State(IntEnum):
-    """What the alarm of a series is doing."""
-
-    IDLE = 0
-    PENDING = 1
-    FIRING = 2
-    RECOVERING = 3
-
-
-class Reason(IntEnum):
-    """Why the alarm is in its state."""
-
-    CALM = 0
-    NOT_SCORED = 1
-    EXCEEDED = 2
-    UNCONFIRMED = 3
-    BELOW_PEAK = 4
-    HELD = 5
-    WRONG_DIRECTION = 6
-    SMALL_DEVIATION = 7
-    INVALID_VALUE = 8
-    SUPPRESSED = 9
-    VANISHED = 10
-    ENDED = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,37 +107,6 @@ class Alarms(Rows):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Rows):
-    """What the alarms did in each column; shape (S, n).
-
-    Attributes:
-        flag: whether an alarm is on.
-        state: a `State`.
-        reason: a `Reason`.
-        detection: the highest threshold at which an alarm would start here, 0 if none; where none may, the score at
-            which one would start but for that, and without regard to `confirm`.
-        since: when the alarm that is on started, unix seconds, NEVER where none is.
-    """
-
-    flag: Bools
-    state: Codes
-    reason: Codes
-    detection: Floats
-    since: Times
-
-    @classmethod
-    def blank(cls, series: int, columns: int) -> "Outcome":
-        """No alarm anywhere, and nothing scored."""
-        shape = (series, columns)
-        state, reason = np.full(shape, State.IDLE, dtype=np.int8), np.full(shape, Reason.NOT_SCORED, dtype=np.int8)
-        return cls(np.zeros(shape, dtype=np.bool_), state, reason, np.zeros(shape), np.full(shape, NEVER))
-
-    def columns(self, which: slice) -> "Outcome":
-        """Some columns."""
-        return Outcome(*(part[:, which] for part in self.parts()))
-
-
-@dataclass(frozen=True, slots=True)
 class Heights:
     """The scores as the alarms see them; arrays of shape (S, n).
 
@@ -177,46 +115,18 @@ class Heights:
         now: the scores, 0 where there is none.
         odd: whether the sample is odd in itself.
         blocked: why a score may not raise an alarm, a `Reason`; 0 where it may.
-        aftermath: whether there may be one in any of them: mostly there is none, and it need not be looked for.
     """
 
     scored: Bools
     now: Floats
     odd: Bools
     blocked: Codes
-    aftermath: bool = False
 
     @classmethod
-    def of(cls, scores: Scores, blocked: Codes, *, aftermath: bool) -> "Heights":
+    def of(cls, scores: Scores, blocked: Codes) -> "Heights":
         """Of scores of which some are `blocked` (S, n)."""
         scored, odd = ~np.isnan(scores.score), scores.rarity[:, RESIDUAL] >= ODD
-        return cls(scored, np.where(scored, scores.score, 0.0), odd, blocked, aftermath)
-
-
-@dataclass(frozen=True, slots=True)
-class Course(Rows):
-    """What the alarms did in a column, (S,) each, or in some, (S, n).
-
-    Attributes:
-        since: when the alarm that is on started, NEVER where none is.
-        active: time of the last score that kept it on.
-        pending: whether a score of 1 or more waits to be confirmed, or was lower than the peak.
-        detection: the highest threshold at which an alarm would start.
-        peak: the highest score of late, before.
-        blocked: why the score might not raise one, a `Reason`; 0 where it might.
-    """
-
-    since: Times
-    active: Times
-    pending: Bools
-    detection: Floats
-    peak: Floats
-    blocked: Codes
-
-    @classmethod
-    def of(cls, columns: Sequence["Course"]) -> "Course":
-        """The columns side by side."""
-        return cls(*(np.stack(part, axis=1) for part in zip(*(column.parts() for column in columns), strict=True)))
+        return cls(scored, np.where(scored, scores.score, 0.0), odd, blocked)
 
 
 def advance(
@@ -232,13 +142,12 @@ def advance(
     blocked = immaterial(values, scores.expected, policy)
     if suppressed is not None:
         blocked = np.where(np.broadcast_to(suppressed, shape), np.int8(Reason.SUPPRESSED), blocked)
-    aftermath = blocked.any() or (times[0] - alarms.held_back <= policy.aftermath).any()
-    heights, columns = Heights.of(scores, blocked, aftermath=bool(aftermath)), []
+    heights, columns = Heights.of(scores, blocked), []
     scored_before, on_before = alarms.scored, alarms.firing
     for i, time in enumerate(times.tolist()):
         alarms, column = step(alarms, heights, i, time, policy)
         columns.append(column)
-    outcome = outcome_of(Course.of(columns), heights, times, on_before)
+    outcome = outcome_of(Course.of(columns), scores.score, times, on_before)
     if policy.flag_vanished:
         last = np.maximum.accumulate(np.where(heights.scored, times, scored_before[:, None]), axis=1)
         vanished = np.isnan(values) & (last != NEVER) & (times - last <= policy.hold)
@@ -246,23 +155,6 @@ def advance(
         outcome.reason[vanished & unwanted] = Reason.SUPPRESSED
         flag_vanished(outcome, vanished & ~unwanted, last)
     return alarms, outcome
-
-
-def outcome_of(course: Course, heights: Heights, times: Times, on_before: Bools) -> Outcome:
-    """What a course over some columns comes to; `on_before` (S,) says which alarms were on before them."""
-    flag = course.since != NEVER
-    on = np.where(course.active == times, State.FIRING, State.RECOVERING)
-    state = np.where(flag, on, np.where(course.pending, State.PENDING, State.IDLE)).astype(np.int8)
-    ended = np.column_stack([on_before, flag[:, :-1]]) & ~flag
-    return Outcome(flag, state, reasons(state, heights, course, ended), course.detection, course.since)
-
-
-def flag_vanished(outcome: Outcome, vanished: Bools, last: Times) -> None:
-    """Raises the flag, in place, where series are `vanished` (S, n) whose `last` scores were at such times."""
-    outcome.since[:] = np.where(vanished & ~outcome.flag, last, outcome.since)
-    outcome.flag[vanished] = True
-    outcome.state[vanished] = State.FIRING
-    outcome.reason[vanished] = Reason.VANISHED
 
 
 def immaterial(values: Floats, expected: Floats, policy: Policy) -> Codes:
@@ -318,35 +210,6 @@ def held_back(alarms: Alarms, heights: Heights, i: int, time: int, policy: Polic
     In an aftermath it is what led to that; but an alarm that is on goes on.
     """
     blocked, since = heights.blocked[:, i], time - alarms.held_back
-    if not heights.aftermath:
-        return blocked
     odd = heights.odd[:, i] & (since >= policy.averaged)
     aftermath = ~odd & ~alarms.firing & (since <= policy.aftermath)
     return np.where(aftermath & (blocked == 0), alarms.held_by, blocked)
-
-
-def reasons(state: Codes, heights: Heights, course: Course, ended: Bools) -> Codes:
-    """Why each alarm is in its `state`; shapes (S, n).
-
-    What held a score back is told also of the column at which an alarm ended: it is counted.
-    """
-    high = heights.now >= 1
-    conditions = [
-        state == State.FIRING,
-        state == State.RECOVERING,
-        high & (course.blocked > 0),
-        ended,
-        ~heights.scored,
-        high & (heights.now <= course.peak),
-        state == State.PENDING,
-    ]
-    choices: list[Any] = [
-        Reason.EXCEEDED,
-        Reason.HELD,
-        course.blocked,
-        Reason.ENDED,
-        Reason.NOT_SCORED,
-        Reason.BELOW_PEAK,
-        Reason.UNCONFIRMED,
-    ]
-    return np.asarray(np.select(conditions, choices, Reason.CALM), dtype=np.int8)

@@ -11,6 +11,7 @@ Ints: TypeAlias = NDArray[np.intp]
 Bools: TypeAlias = NDArray[np.bool_]
 Hashes: TypeAlias = NDArray[np.uint64]
 Times: TypeAlias = NDArray[np.int64]
+Codes: TypeAlias = NDArray[np.int8]
 Objects: TypeAlias = NDArray[Any]
 """References, one per row."""
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sidecar.detection.adoption import stays
-from sidecar.detection.alarm import Alarms, Outcome, Policy, advance
+from sidecar.detection.alarm import Alarms, Policy, advance
 from sidecar.detection.arrays import NEVER, Bools, Floats, Hashes, Ints, Times
 from sidecar.detection.band import band
 from sidecar.detection.detector import score
 from sidecar.detection.fits import FitJob, jobs_of
 from sidecar.detection.models import Models, Scores
+from sidecar.detection.outcome import Outcome
 from sidecar.detection.schedule import Schedule, first_samples
 from sidecar.detection.settings import DAY, Settings
 from sidecar.detection.watched import Watched

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sidecar.config.vocabulary import ANOMALY_NAME
-from sidecar.detection.alarm import Reason
+from sidecar.detection.outcome import Reason
 from sidecar.export.board import Board
 from sidecar.export.snapshot import State
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from sidecar.detection.alarm import Reason
+from sidecar.detection.outcome import Reason
 from sidecar.detection.watch import Verdicts
 from sidecar.detection.watched import Watched
 from sidecar.export.snapshot import SeriesTable, State

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sidecar.config.schema import QueryConfig
-from sidecar.detection import alarm
+from sidecar.detection import outcome
 from sidecar.detection.account import Account
 from sidecar.detection.arrays import Floats
 from sidecar.detection.review import Case, account, bands, review
@@ -43,8 +43,8 @@ def detail(row: Row, query: QueryConfig, case: Case | None, most: int) -> Series
     judged = row.row is not None and len(verdicts.times) > 0
     return SeriesDetail(
         **facts,
-        alarm=alarm.State(verdicts.outcome.state[0, -1]).name.lower() if judged else None,
-        reason=alarm.Reason(verdicts.outcome.reason[0, -1]).name.lower() if judged else None,
+        alarm=outcome.State(verdicts.outcome.state[0, -1]).name.lower() if judged else None,
+        reason=outcome.Reason(verdicts.outcome.reason[0, -1]).name.lower() if judged else None,
         explanation=_explanation(account(case, verdicts)) if judged else None,
         points=_points(case, verdicts, most),
     )

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.detection.alarm import ODD, Alarms, Outcome, Policy, Reason, State, advance
+from sidecar.detection.alarm import ODD, Alarms, Policy, advance
 from sidecar.detection.arrays import NEVER, Bools, Floats, Times
 from sidecar.detection.features import NAMES
 from sidecar.detection.models import Scores
+from sidecar.detection.outcome import Outcome, Reason, State
 
 HOUR = 3_600
 STEP = HOUR

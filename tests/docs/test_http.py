@@ -2,7 +2,7 @@
 
 import re
 
-from sidecar.detection.alarm import Reason
+from sidecar.detection.outcome import Reason
 from tests.docs.pages import ROOT
 
 TEXT = (ROOT / "docs/reference/http.md").read_text()
