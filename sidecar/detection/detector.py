@@ -17,7 +17,7 @@ from sidecar.detection.lesson import FIT_CELLS, blocks, learn, learn_some
 from sidecar.detection.models import Models, Scores
 from sidecar.detection.settings import Settings
 from sidecar.detection.siblings import Siblings, fit_siblings
-from sidecar.detection.tables import Lookup, fit_tables
+from sidecar.detection.tables import Lookup
 from sidecar.prometheus.coarse import Matrix
 
 SCORE_CELLS = 1 << 10
@@ -36,7 +36,7 @@ def fit(values: Floats, end: int, settings: Settings, siblings: Siblings | None 
     too_odd = combination.too_odd(settings)
     if siblings is None:
         lessons = (learn(block, end, settings) for block in blocks(values, FIT_CELLS))
-        return Models.concatenate([one.models(fit_tables(one.found, one.noise, too_odd), settings) for one in lessons])
+        return Models.concatenate([one.models(one.tables(too_odd), settings) for one in lessons])
     columns = siblings.columns
     order = np.argsort(columns, kind="stable")
     kinds = ((int(wanted), columns == wanted) for wanted in np.unique(columns))

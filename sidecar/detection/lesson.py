@@ -11,12 +11,13 @@ from sidecar.detection.columns import TINY, Panel, Track, median
 from sidecar.detection.combination import Grounds
 from sidecar.detection.expectation import fit_expectation
 from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Basis, Past, agreed, foretold, names, usual_change
+from sidecar.detection.grain import grain_of, least_deviation
 from sidecar.detection.habit import habit_of, recurrence_of
 from sidecar.detection.models import Models
 from sidecar.detection.rows import Rows
 from sidecar.detection.settings import Settings
 from sidecar.detection.siblings import bent
-from sidecar.detection.tables import Lookup, Tables
+from sidecar.detection.tables import Lookup, Tables, fit_tables
 
 NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
@@ -34,6 +35,7 @@ class Lesson(Rows):
         basis: what the features are measured with.
         found: (S, F, n) the features of training columns; NaN where there is nothing to learn.
         noise: (S, F) the range of a feature below which it is noise of the arithmetic.
+        least: (S, F) the least deviation of a feature.
         age: (S,) buckets since the first sample.
         every: (S,) seconds from one training column to the next.
         enough: (S,) whether there are samples enough.
@@ -42,9 +44,14 @@ class Lesson(Rows):
     basis: Basis
     found: Floats
     noise: Floats
+    least: Floats
     age: Floats
     every: Floats
     enough: Bools
+
+    def tables(self, too_odd: float) -> Tables:
+        """How rare which value of a feature is; what is `too_odd` is not learnt from."""
+        return fit_tables(self.found, self.noise, self.least, too_odd)
 
     def models(self, tables: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is."""
@@ -53,7 +60,7 @@ class Lesson(Rows):
     def own_models(self, shared: Tables, settings: Settings) -> Models:
         """The models, once it is known how rare which feature is among siblings."""
         rarity, distance = Lookup.of(shared).by_curves(self.found)
-        tables = bent(shared, self.found, rarity)
+        tables = bent(shared, self.found, rarity, self.least)
         return self.models_by(tables, agreed(tables.bend.own(rarity, distance), self.found), settings)
 
     def models_by(self, tables: Tables, rarity: Floats, settings: Settings) -> Models:
@@ -87,7 +94,8 @@ def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None
     found = features(basis, panel, at[chosen], learnt[:, chosen], slow)
     apart = 1.0 if some is None else np.diff(some[::-1]).mean()
     every = np.full(len(values), apart * settings.bucket * settings.step)
-    return Lesson(basis, found, noise_of(values, settings), age / settings.bucket, every, well_known(values, settings))
+    noise, least = noise_of(values, settings), least_deviation(grain_of(values), settings)
+    return Lesson(basis, found, noise, least, age / settings.bucket, every, well_known(values, settings))
 
 
 def learn_some(values: Floats, end: int, settings: Settings, columns: int) -> Lesson:

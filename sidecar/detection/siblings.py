@@ -108,14 +108,16 @@ def fit_pools(pools: list[Floats], too_odd: float) -> Tables:
     values = np.full((len(pools), len(pools[0]), longest), np.nan)
     for row, pool in enumerate(pools):
         values[row, :, : pool.shape[1]] = pool
-    return fit_tables(values, np.ones(values.shape[:2]), too_odd)
+    shape = values.shape[:2]
+    return fit_tables(values, np.ones(shape), np.zeros(shape), too_odd)
 
 
-def bent(tables: Tables, found: Floats, rarity: Floats) -> Tables:
+def bent(tables: Tables, found: Floats, rarity: Floats, least: Floats) -> Tables:
     """The tables with each series' own calibration, by the features (S, F, N) of its past and their common rarity.
 
     The value that is exceeded by as many as a tail is fitted to is as rare as that says, and from there on rarity grows
-    by the median excess, as in calibration.py; believed as far as the own deviations support it, as in tables.py.
+    by the median excess, as in calibration.py; believed as far as the own deviations support it, of which none is below
+    the `least` (S, F), as in tables.py.
     """
     count = np.count_nonzero(~np.isnan(found), axis=2)
     share = np.minimum(np.maximum(TAIL_SHARE, TAIL_LEAST / np.maximum(count, 1)), 1.0)
@@ -124,7 +126,7 @@ def bent(tables: Tables, found: Floats, rarity: Floats) -> Tables:
     turn, middle = (exceeded_by(ordered, above) for above in (rank, rank // 2))
     below = np.clip(-np.log10(share) / np.maximum(turn, TINY), LEAST_BEND, MOST_BEND)
     beyond = np.clip(np.log10(2) / np.maximum(middle - turn, TINY), LEAST_BEND, MOST_BEND)
-    parts = (np.where(share < 1, below, 1.0), turn, beyond, believable(tables.scale, found))
+    parts = (np.where(share < 1, below, 1.0), turn, beyond, believable(tables.scale, found, least))
     return replace(tables, bend=Bend(*(part.astype(np.float32) for part in parts)))
 
 

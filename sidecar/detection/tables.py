@@ -124,8 +124,8 @@ def references(curves: Sequence[Curves]) -> Objects:
     return found
 
 
-def fit_tables(found: Floats, noise: Floats, too_odd: float) -> Tables:
-    """The tables of features (S, F, N; NaN: absent); a range below `noise` (S, F) is none.
+def fit_tables(found: Floats, noise: Floats, least: Floats, too_odd: float) -> Tables:
+    """The tables of features (S, F, N; NaN: absent); a range below `noise` (S, F) is none, `least` the least deviation.
 
     Values rarer than `too_odd` are left out of the next round, unless they are too many: then they are the new normal.
     """
@@ -149,7 +149,7 @@ def fit_tables(found: Floats, noise: Floats, too_odd: float) -> Tables:
         known=singles.max(axis=2) > 0,
         centre=sample.centre.reshape(s, f),
         scale=sample.scale.reshape(s, f),
-        bend=replace(Bend.none((s, f)), most=believable(sample.scale.reshape(s, f), found)),
+        bend=replace(Bend.none((s, f)), most=believable(sample.scale.reshape(s, f), found, least)),
     )
 
 
@@ -175,12 +175,13 @@ def quantiles(found: Floats, *shares: float) -> list[Floats]:
     return [np.nan_to_num(np.take_along_axis(ordered, place, axis=2)[:, :, 0]) for place in places]
 
 
-def believable(scale: Floats, found: Floats) -> Singles:
+def believable(scale: Floats, found: Floats, least: Floats) -> Singles:
     """The most that a rarity can be per `scale` (S, F) of distance from the middle, by the features (S, F, N).
 
-    Whatever the sample says: one in a hundred needs five, one in a thousand eight standard deviations of normal noise.
+    Whatever the sample says: one in a hundred needs five, one in a thousand eight standard deviations of normal noise,
+    of which none is below the `least` (S, F).
     """
-    sigma = deviation(found, scale)
+    sigma = np.maximum(deviation(found, scale), least)
     wide = sigma > LEAST_SIGMA * scale
     return np.where(wide, BELIEF * scale / np.where(wide, sigma, 1.0), np.inf).astype(np.float32)
 

@@ -105,8 +105,9 @@ def test_what_is_usual_for_one_of_them_is_not_rare_for_it() -> None:
 
 def test_the_own_tail_begins_and_grows_as_a_tail_does() -> None:
     found = np.random.default_rng(1).laplace(0, 1, (1, len(FEATURES), 8_000))  # of whose ends one is like the other
-    tables = fit_tables(found, np.full(found.shape[:2], 1e-9), 9.0)
-    own, calm = (bent(tables, each, Lookup.of(tables).by_curves(each)[0]) for each in (found, found / 2))
+    none = np.zeros(found.shape[:2])
+    tables = fit_tables(found, none + 1e-9, none, 9.0)
+    own, calm = (bent(tables, each, Lookup.of(tables).by_curves(each)[0], none) for each in (found, found / 2))
     assert np.median(own.bend.below) == pytest.approx(1, abs=0.15)
     assert np.median(own.bend.beyond) == pytest.approx(1, abs=0.35)
     assert (calm.bend.below > own.bend.below).all()
