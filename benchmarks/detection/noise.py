@@ -70,6 +70,7 @@ KINDS: dict[str, Noise] = {
     "counts of 10": lambda rng, rows, _: rng.poisson(10, rows).astype(np.float64),
     "counts of 2": lambda rng, rows, _: rng.poisson(2, rows).astype(np.float64),
     "counts of 0.3": lambda rng, rows, _: rng.poisson(0.3, rows).astype(np.float64),
+    "counts of 0.05": lambda rng, rows, _: rng.poisson(0.05, rows).astype(np.float64),
 }
 
 
