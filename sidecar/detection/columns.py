@@ -217,6 +217,11 @@ def median(values: Floats) -> Floats:
     return np.asarray(((low + high) / 2)[:, 0])
 
 
+def magnitude(values: Floats) -> Floats:
+    """The greatest size (S,) of what is present of (S, T); 0 where nothing is."""
+    return np.asarray(np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1)))
+
+
 def nearest(now: Floats, others: Floats) -> Floats:
     """Distance (S, n) of `now` (S, n) from the nearest of `others` (S, L, n); NaN where there is none."""
     if not others.shape[1]:

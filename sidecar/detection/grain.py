@@ -7,9 +7,10 @@ grain at best, as of everything that is rounded, and no feature of it is known b
 import numpy as np
 
 from sidecar.detection.arrays import Floats
-from sidecar.detection.columns import TINY
+from sidecar.detection.columns import TINY, magnitude
 from sidecar.detection.features import names
 from sidecar.detection.settings import Settings
+from sidecar.detection.tables import quantiles
 
 SAME = 1e-9
 """A change by a smaller share of the series' magnitude is none."""
@@ -25,15 +26,11 @@ def grain_of(values: Floats) -> Floats:
     Less where hardly two columns are the same, as in what is measured finely, or nearly all are, where a change is an
     event; 0 where all are.
     """
-    magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))[:, None]
     change = np.abs(np.diff(values, axis=1))
-    moved = change > np.maximum(SAME * magnitude, TINY)
-    known, count = np.count_nonzero(~np.isnan(change), axis=1), np.count_nonzero(moved, axis=1)
-    ordered = np.sort(np.where(moved, change, np.inf), axis=1)
-    quartile = np.take_along_axis(ordered, np.asarray(GRAIN * np.maximum(count - 1, 0), dtype=np.intp)[:, None], axis=1)
-    share = count / np.maximum(known, 1)
-    full = np.minimum(np.minimum(share, 1 - share) / ORDINARY, 1.0)
-    return np.asarray(full * np.where(count > 0, quartile[:, 0], 0.0))
+    moved = change > np.maximum(SAME * magnitude(values)[:, None], TINY)
+    quartile = quantiles(np.where(moved, change, np.nan)[:, None], GRAIN)[0][:, 0]
+    share = np.count_nonzero(moved, axis=1) / np.maximum(np.count_nonzero(~np.isnan(change), axis=1), 1)
+    return np.asarray(quartile * np.minimum(np.minimum(share, 1 - share) / ORDINARY, 1.0))
 
 
 def least_deviation(grain: Floats, settings: Settings) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sidecar.detection import combination
 from sidecar.detection.arrays import Bools, Floats, Ints
-from sidecar.detection.columns import TINY, Panel, Track, median
+from sidecar.detection.columns import TINY, Panel, Track, magnitude, median
 from sidecar.detection.combination import Grounds
 from sidecar.detection.expectation import fit_expectation
 from sidecar.detection.features import LOGARITHMIC, NAMES, RELATIVE, Basis, Past, agreed, foretold, names, usual_change
@@ -127,8 +127,7 @@ def basis_of(values: Floats, panel: Panel, at: Ints, learnt: Floats, others: Int
 
     With it comes the slow forecast of these columns and of `others`.
     """
-    magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))
-    unit = np.maximum(ordinary_spread(values), NOISE * magnitude)
+    unit = np.maximum(ordinary_spread(values), NOISE * magnitude(values))
     rough = usual_change(panel, at, ~np.isnan(learnt))
     expectation, slow = fit_expectation(panel, at, learnt, unit, others)
     return Basis(unit, rough, expectation), slow
@@ -142,8 +141,8 @@ def features(basis: Basis, panel: Panel, at: Ints, values: Floats, slow: Track) 
 
 def noise_of(values: Floats, settings: Settings) -> Floats:
     """The range (S, F) of a feature below which it is noise of the arithmetic."""
-    magnitude = np.nan_to_num(np.fmax.reduce(np.abs(values), axis=1))[:, None]
-    return np.maximum(NOISE * np.where(np.isin(names(settings), LOGARITHMIC + RELATIVE), 1.0, magnitude), TINY)
+    pure = np.isin(names(settings), LOGARITHMIC + RELATIVE)
+    return np.maximum(NOISE * np.where(pure, 1.0, magnitude(values)[:, None]), TINY)
 
 
 def ages(values: Floats) -> Ints:
