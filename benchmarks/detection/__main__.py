@@ -1,6 +1,7 @@
 """Measure the product and the baselines on every corpus at hand.
 
-usage: python -m benchmarks.detection [--nab=PATH] [--cloud=PATH] [--synthetic-seed=N ...] [--detector=NAME ...]
+usage: python -m benchmarks.detection [--nab=PATH] [--cloud=PATH] [--labelled=PATH ...] [--synthetic-seed=N ...]
+           [--detector=NAME ...]
 
 Runs the detectors (all by default), prints a table per corpus, plots the product's most instructive hits and misses,
 and puts the tables into docs/explanation/detection-quality.md. Answers are kept in --results, and whatever has answers
@@ -22,6 +23,7 @@ from benchmarks.detection.synthetic import corpus as synthetic
 
 DOCUMENT = Path("docs/explanation/detection-quality.md")
 PRODUCT = "sidecar"
+DATA = {"--nab", "--cloud", "--labelled"}
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -31,6 +33,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--nab", type=Path, metavar="PATH", help="a copy of the Numenta Anomaly Benchmark")
     parser.add_argument("--cloud", type=Path, metavar="PATH", help="a directory of CSVs with timestamp,value,label")
+    parser.add_argument("--labelled", type=Path, action="append", metavar="PATH", help="another such; repeatable")
     parser.add_argument("--synthetic-seed", type=int, action="append", metavar="N", help="repeatable; 1 by default")
     parser.add_argument("--small", action="store_true", help="a third of the synthetic series")
     parser.add_argument("--detector", choices=DETECTORS, action="append", metavar="NAME", help="repeatable")
@@ -47,6 +50,7 @@ def corpora(args: argparse.Namespace) -> list[Corpus]:
         found.append(Corpus.of_nab(args.nab))
     if args.cloud:
         found.append(Corpus("cloud", args.cloud))
+    found += [Corpus(directory.name, directory) for directory in args.labelled or []]
     for seed in args.synthetic_seed or [1]:
         name = f"synthetic, {'small, ' if args.small else ''}seed {seed}"
         directory = args.results / "corpora" / slug(name)
@@ -81,7 +85,8 @@ def tables(every: Sequence[Corpus], results: Path) -> list[Table]:
 
 def command(argv: Sequence[str]) -> str:
     """The command line without this machine's paths, to stand beside the figures."""
-    shown = [arg.split("=")[0] + "=PATH" if arg.split("=")[0] in {"--nab", "--cloud"} else arg for arg in argv]
+    named = [arg.split("=")[0] for arg in argv]
+    shown = [name + "=PATH" if name in DATA else arg for name, arg in zip(named, argv, strict=True)]
     kept = [arg for arg in shown if not arg.startswith(("--results", "--document"))]
     return shlex.join(["python", "-m", "benchmarks.detection", *kept])
 

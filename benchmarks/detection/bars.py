@@ -14,8 +14,8 @@ from benchmarks.detection.tape import Fit, Halves, Tape
 from sidecar.backtest.answer import DEFAULTS, fitted_to, places
 from sidecar.backtest.grid import Grid
 from sidecar.detection import habit
-from sidecar.detection.alarm import Alarms, Heights, Policy, step
-from sidecar.detection.arrays import NEVER, Ints, Times
+from sidecar.detection.alarm import ODD, RESIDUAL, Alarms, Heights, Policy, step
+from sidecar.detection.arrays import NEVER, Bools, Ints, Times
 from sidecar.detection.combination import PARTS, Grounds, budget_decades, decades_tested, nearness
 from sidecar.detection.detector import on_scale
 from sidecar.detection.rows import Rows
@@ -52,6 +52,7 @@ class Asked:
         times: (n,) of the columns.
         fit: (n,) their fits.
         answers: (P, n) how near each part comes.
+        odd: (n,) whether a sample is odd in itself.
     """
 
     series: Series
@@ -62,6 +63,7 @@ class Asked:
     times: Times
     fit: Ints
     answers: Singles
+    odd: Bools
 
     @classmethod
     def of(cls, tape: Tape) -> "Asked":
@@ -72,7 +74,8 @@ class Asked:
             mine = tape.fit == number
             answers[:, mine] = by_parts(tape.rarity[:, mine], fit, settings)
         past = [Past.of(by_parts(fit.past, fit, settings), fit.every) for fit in tape.fits]
-        return cls(tape.series, tape.grid, settings, bars_of(settings), past, tape.times, tape.fit, answers)
+        odd = tape.rarity[RESIDUAL] >= ODD
+        return cls(tape.series, tape.grid, settings, bars_of(settings), past, tape.times, tape.fit, answers, odd)
 
     def score(self, choice: Choice) -> Floats:
         """The scores (n,) with other bars."""
@@ -146,22 +149,22 @@ def answered(corpus: Sequence[Asked], choice: Choice, policy: Policy) -> list[An
     scores = [asked.score(choice) for asked in corpus]
     high = [np.flatnonzero(np.nan_to_num(score) >= LOW) for score in scores]
     shape = (len(corpus), 1 + max(map(len, high)))
-    now, times = np.full(shape, np.nan), np.zeros(shape, np.int64)
+    now, times, odd = np.full(shape, np.nan), np.zeros(shape, np.int64), np.zeros(shape, bool)
     for row, (asked, score, where) in enumerate(zip(corpus, scores, high, strict=True)):
-        now[row, 1 : 1 + len(where)], times[row, 1 : 1 + len(where)] = score[where], asked.times[where]
+        visited = slice(1, 1 + len(where))
+        now[row, visited], times[row, visited], odd[row, visited] = score[where], asked.times[where], asked.odd[where]
         times[row, 1 + len(where) :] = asked.times[-1] + 1
-    alarms = advanced(now, times, policy)
+    alarms = advanced(now, odd, times, policy)
     return [
         on_rows(asked, score, alarms.take(slice(row, row + 1)), policy)
         for row, (asked, score) in enumerate(zip(corpus, scores, strict=True))
     ]
 
 
-def advanced(now: Floats, times: Times, policy: Policy) -> Alarmed:
-    """What the alarms do over scores (S, m) at `times` (S, m)."""
+def advanced(now: Floats, odd: Bools, times: Times, policy: Policy) -> Alarmed:
+    """What the alarms do over scores (S, m), of samples that are `odd` (S, m) in themselves, at `times` (S, m)."""
     alarms = Alarms.idle(len(now), policy)
-    odd, blocked = np.zeros(now.shape, bool), np.zeros(now.shape, np.int8)
-    heights = Heights(~np.isnan(now), np.nan_to_num(now), odd, blocked)
+    heights = Heights(~np.isnan(now), np.nan_to_num(now), odd, np.zeros(now.shape, np.int8))
     since, active, detection = np.full(now.shape, NEVER), np.full(now.shape, NEVER), np.zeros(now.shape)
     for column in range(now.shape[1]):
         alarms, found = step(alarms, heights, column, times[:, column], policy)  # type: ignore[arg-type]

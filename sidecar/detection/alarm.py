@@ -1,14 +1,17 @@
 """From scores to alarms: a state machine per series, advanced column by column for all series at once.
 
     idle -- some of N scores reach 1 --> pending -- M of N, above the recent peak --> firing
-    firing -- below the exit threshold --> recovering -- at or above it --> firing
+    firing -- no longer kept on --> recovering -- kept on again --> firing
     recovering -- for longer than the hold --> idle
 
 An alarm that has ended starts again within the re-arm time only when a score exceeds the highest of late: one incident,
 one alarm. The flag is 1 while firing or recovering, so it does not flicker within an episode. Time is sample time.
 
-Where a score may not raise an alarm, by the direction of the sample say, windows hold what it was about for a while,
-and scores stay high. In this aftermath an alarm starts only at a sample that is odd in itself.
+Windows hold what an alarm was about for a while, and scores fall slowly. So a score that is below 1, or has faded,
+keeps an alarm on only at a sample that is odd in itself: where samples are as expected again, the alarm ends.
+
+Where a score may not raise an alarm, by the direction of the sample say, scores stay high for a while likewise. In this
+aftermath an alarm starts only at a sample that is odd in itself.
 """
 
 from dataclasses import dataclass
@@ -25,6 +28,8 @@ RESIDUAL = NAMES.index("residual")
 ODD = 1.3
 """The rarity of the residual from which on a sample is odd in itself, or those it is averaged with are: one in twenty,
 which is believed 3.4 robust standard deviations from the middle."""
+FADED = 0.6
+"""The share of the highest score of late below which a score has faded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,9 @@ class Policy:
 
     Attributes:
         confirm: (M, N): of the last N scores, M must reach 1.
-        exit: the alarm goes on at scores from here on.
-        hold: how long scores must stay below `exit` for the alarm to end.
+        exit: the alarm goes on at scores from here on where the sample is odd in itself, elsewhere at those from 1 on
+            that have not faded.
+        hold: how long there must be no such score for the alarm to end.
         rearm: how long a peak is remembered, that a new alarm has to exceed.
         direction: which side of the expected value counts: `above`, `below` or `both`.
         min_deviation: least distance from the expected value that counts, in the series' unit.
@@ -72,7 +78,7 @@ class Alarms(Rows):
 
     Attributes:
         since: when the alarm that is on (firing or recovering) started, NEVER where none is.
-        active: time of the last score at or above the exit threshold.
+        active: time of the last score that kept the alarm on.
         peak: the highest score of late that was confirmed: one that was not must not keep those after it from starting.
         peaked: time at which a score last came near it.
         second: the highest such score since.
@@ -180,7 +186,9 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     recent = np.concatenate([alarms.recent[:, 1:], counted[:, None]], axis=1)
     enough = np.sort(recent, axis=1)[:, -policy.confirm[0]]
     confirmed, height = np.minimum(now, enough), np.minimum(counted, enough)
-    active = np.where(on & (counted >= policy.exit), time, alarms.active)
+    unfaded = counted >= np.maximum(FADED * alarms.peak, 1.0)
+    lasting = unfaded | ((counted >= policy.exit) & heights.odd[:, i])
+    active = np.where(on & lasting, time, alarms.active)
     unknown = ~scored & (time - alarms.scored <= policy.unscored)  # a gap is no recovery
     going_on = on & ((time - active <= policy.hold) | unknown)
     expired = time - alarms.peaked > policy.rearm

@@ -24,6 +24,7 @@ class Part:
         per_decade: how much higher the bar is, as a share, with ten times as many values tested.
         buckets: age from which on the tails are trusted in full.
         days: days of history from which on other days, or windows of hours, are known well enough; 0 where none count.
+        growth: the power of the share of these days by which it is believed before.
         unanimous: whether the least rarity counts, so that each feature has a veto, instead of their mean.
         single: whether single columns are tested, and not means of five minutes.
         short: whether it is only asked where steps are shorter than a bucket.
@@ -36,6 +37,7 @@ class Part:
     per_decade: float = 0.0
     buckets: int = 300
     days: float = 0
+    growth: float = 0.5
     unanimous: bool = False
     single: bool = False
     short: bool = False
@@ -54,17 +56,18 @@ PARTS = {
     "shape": Part(
         ("nearest", "drift", "restlessness", "nearest_spread", "mean"), 1.43, 0.2, buckets=600, days=7, excuse="outside"
     ),
-    "departure": Part(("drift", "long_residual"), 1.86, 0.05, buckets=600, days=7, excuse="outside"),
+    "departure": Part(("drift", "long_residual"), 1.86, 0.05, buckets=600, days=7, growth=2.0, excuse="outside"),
     "upheaval": Part(("residual", "drift", "long_residual", "nearest_spread"), 1.35, 0.4, days=7, unanimous=True),
     "texture": Part(("spread", "roughness"), 2.25, buckets=400, days=1.5, excuse="nearest_spread", excused=2.0),
     "unrest": Part(("restlessness", "innovation", "roughness"), 1.88, buckets=400, days=1.5, excuse="outside"),
     "jump": Part(("innovation", "jump", "relative_jump"), 2.65, 0.2, single=True, excuse="outside"),
-    "spike": Part(("outside", "surprise", "jump", "relative_jump"), 2.9, 0.2, buckets=900, single=True, short=True),
+    "spike": Part(("outside", "surprise", "jump", "relative_jump"), 2.73, 0.2, buckets=900, single=True, short=True),
 }
 """magnitude: is the value odd in itself, for its time and for the minutes before it, all three?
 level: is it odd in itself, and has it been odd for its time for a while, however it came there?
 shape: how unlike other days are the last minutes to hours?
-departure: does the series stay away from what is expected?
+departure: does the series stay away from what is expected? A day that lies off does so for hours, so a few days show
+little of how far days lie off, however many buckets they have.
 upheaval: does it, now too, and also vary as on no other day?
 texture: has it become still, or restless?
 unrest: is it restless in a way that nothing foretold?
@@ -120,10 +123,10 @@ def most_by_other_days(part: Part, rarity: Floats, known: Bools) -> Floats:
 
 
 def trust(part: Part, age: Floats, settings: Settings) -> Floats:
-    """How far a part is believed, (S, 1): by the root of the share of the buckets and of the days that it needs."""
+    """How far a part is believed, (S, 1): by the shares of the buckets and of the days that it needs."""
     days = age * settings.bucket * settings.step / DAY
-    known = np.minimum(days / part.days, 1.0) if part.days else 1.0
-    return np.asarray(np.sqrt(np.minimum(age / part.buckets, 1.0) * known)[:, None])
+    known = np.minimum(days / part.days, 1.0) ** part.growth if part.days else 1.0
+    return np.asarray((np.sqrt(np.minimum(age / part.buckets, 1.0)) * known)[:, None])
 
 
 def combine(rarity: Floats, known: Bools, *, unanimous: bool) -> Floats:

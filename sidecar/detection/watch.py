@@ -236,11 +236,13 @@ class Watch:
     def _adopt(self, frame: View, ended: Ints, began: Times, *, cut_short: Bools) -> None:
         """Finds which rows are adopted: the alarm `ended` though the change stays, or a new model cut it short.
 
-        An alarm that began within a day of the last such row belongs to the same change, which is told once.
+        The latter where it knows of no alarm of late: one that it would have raised, too, is over by its own lights. An
+        alarm that began within a day of the last such row belongs to the same change, which is told once.
         """
         basis = self.series.models.basis.take(ended)
         left = stays(frame.values[ended], frame.end, began[ended], basis, self.settings)
-        self.adopted = rows = ended[left | cut_short[ended]]
+        unknown = self.series.alarms.peak[ended] < 1
+        self.adopted = rows = ended[left | (cut_short[ended] & unknown)]
         self.adopted_anew = anew = rows[began[rows] > self.series.adopted[rows] + DAY]
         self.series.adopted[anew] = frame.end
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -111,16 +112,20 @@ def test_a_corpus_is_scored_in_its_own_way(cloud: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_measures_and_refreshes(nab: Path, cloud: Path, document: Path, tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    paths = [f"--nab={nab}", f"--cloud={cloud}", f"--results={results}", f"--document={document}"]
+    results, web = tmp_path / "results", tmp_path / "web"
+    shutil.copytree(cloud, web)
+    paths = [f"--nab={nab}", f"--cloud={cloud}", f"--labelled={web}", f"--results={results}", f"--document={document}"]
     command.main([*paths, f"--detector={BASELINE}"])
     text = document.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "`python -m benchmarks.detection --nab=PATH --cloud=PATH '--detector=z-score over a day'`" in text
+    assert (
+        "`python -m benchmarks.detection --nab=PATH --cloud=PATH --labelled=PATH '--detector=z-score over a day'`"
+        in text
+    )
     assert "old" not in text
     assert str(tmp_path) not in text
-    assert all(title in text for title in ("**NAB**", "**cloud**", "**synthetic, seed 1**"))
+    assert all(title in text for title in ("**NAB**", "**cloud**", "**web**", "**synthetic, seed 1**"))
     assert all(name in text for name in (*NAB_HEADER, *KIND_HEADER))
 
 

@@ -50,6 +50,22 @@ def test_fires_at_one_and_recovers_after_the_hold() -> None:
     assert outcome.since[0].tolist() == [NEVER, *[2 * STEP] * 4, NEVER, NEVER]
 
 
+def test_a_score_below_one_keeps_an_alarm_on_only_where_the_sample_is_odd_in_itself() -> None:
+    policy, score = Policy(hold=HOUR), [1.5, 1.2, 0.9, 0.9, 0.9, 0.7]
+    assert flags(play(score, policy, odd=[1, 1, 1, 1, 1, 1])) == [1, 1, 1, 1, 1, 1]
+    outcome = play(score, policy, odd=[1, 0, 0, 0, 0, 0])
+    assert flags(outcome) == [1, 1, 1, 0, 0, 0]
+    assert outcome.state[0].tolist() == [*[State.FIRING] * 2, State.RECOVERING, *[State.IDLE] * 3]
+    assert flags(play(score, policy, odd=[1, 0, 0, 1, 0, 0])) == [1, 1, 1, 1, 1, 0]
+
+
+def test_a_faded_score_keeps_an_alarm_on_only_where_the_sample_is_odd_in_itself() -> None:
+    policy, score = Policy(hold=HOUR), [4.0, 3.0, 2.3, 2.3, 2.3, 2.5]
+    assert flags(play(score, policy)) == [1] * 6
+    assert flags(play(score, policy, odd=[1, 0, 0, 0, 0, 0])) == [1, 1, 1, 0, 0, 0]
+    assert flags(play([4.0, *[2.5] * 5], policy, odd=[1, 0, 0, 0, 0, 0])) == [1] * 6
+
+
 def test_an_alarm_may_start_a_second_before_1970() -> None:
     outcome = play([0.5, 1.2, 0.5, 0.5, 0.5], Policy(hold=2), times=np.arange(-2, 3))
     assert flags(outcome) == [0, 1, 1, 1, 0]
@@ -168,10 +184,10 @@ def test_a_sample_is_odd_in_itself_by_its_residual(rarity: float, flag: int) -> 
 
 def test_an_alarm_that_is_on_goes_on_whatever_was_held_back() -> None:
     policy = Policy(direction="above", hold=0)
-    outcome = play([2.0, 2.0, 0.9, 0.9, 0.5], policy, [20.0, 20.0, 11.0, 11.0, 11.0], odd=[1, 1, 0, 0, 0])
+    outcome = play([2.0, 2.0, 0.9, 0.9, 0.5], policy, [20.0, 20.0, 11.0, 11.0, 11.0])
     assert flags(outcome) == [1, 1, 1, 1, 0]
     policy = Policy(direction="above", hold=HOUR)
-    outcome = play([2.0, 2.0, 0.9, 0.9, 0.5], policy, [20.0, 0.0, 11.0, 11.0, 11.0], odd=[1, 1, 0, 0, 0])
+    outcome = play([2.0, 2.0, 1.3, 1.3, 0.5], policy, [20.0, 0.0, 11.0, 11.0, 11.0], odd=[1, 1, 0, 0, 0])
     assert flags(outcome) == [1, 1, 1, 1, 1]
 
 

@@ -82,8 +82,15 @@ def test_other_days_are_believed_less_until_there_is_a_week_of_them() -> None:
     for part in PARTS.values():
         three, seven = trust(part, age, MINUTELY)[:, 0]
         assert seven == 1
-        enough = min(age[0] / part.buckets, 1) * (min(3 / part.days, 1) if part.days else 1)
-        assert three == pytest.approx(enough**0.5)
+        days = min(3 / part.days, 1) if part.days else 1
+        assert three == pytest.approx(min(age[0] / part.buckets, 1) ** 0.5 * days**part.growth)
+
+
+def test_whole_days_that_lie_off_are_hardly_believed_in_the_first_days() -> None:
+    days = np.array([2.0, 4.0, 6.0, 7.0])
+    assert trust(PARTS["departure"], 288 * days, MINUTELY)[:, 0] == pytest.approx(
+        [(2 / 7) ** 2 * (576 / 600) ** 0.5, (4 / 7) ** 2, (6 / 7) ** 2, 1]
+    )
 
 
 def test_more_tests_and_a_smaller_budget_ask_for_more() -> None:

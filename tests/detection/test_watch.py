@@ -225,6 +225,7 @@ def test_models_of_series_that_left_meanwhile_are_dropped(values: NDArray[np.flo
 def test_a_change_that_lasts_is_taken_for_normal_in_the_end_and_that_is_told() -> None:
     lasting = 0.4 + 0.05 * np.random.default_rng(1).standard_normal((3, T + 3 * 288))
     lasting[1, T + 30 :] += 1.6
+    lasting[1, T + 200 :] += 1.6
     watch, told, adopted = Watch(SCHEDULE, Policy()), [], set()
     for column in range(T + 20, lasting.shape[1]):
         at = frame(lasting, column)
