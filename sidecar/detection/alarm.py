@@ -186,9 +186,7 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     recent = np.concatenate([alarms.recent[:, 1:], counted[:, None]], axis=1)
     enough = np.sort(recent, axis=1)[:, -policy.confirm[0]]
     confirmed, height = np.minimum(now, enough), np.minimum(counted, enough)
-    unfaded = counted >= np.maximum(FADED * alarms.peak, 1.0)
-    lasting = unfaded | ((counted >= policy.exit) & heights.odd[:, i])
-    active = np.where(on & lasting, time, alarms.active)
+    active = np.where(on & lasting(counted, alarms.peak, heights.odd[:, i], policy), time, alarms.active)
     unknown = ~scored & (time - alarms.scored <= policy.unscored)  # a gap is no recovery
     going_on = on & ((time - active <= policy.hold) | unknown)
     expired = time - alarms.peaked > policy.rearm
@@ -210,6 +208,12 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     )
     pending = np.asarray((recent >= 1).any(axis=1))
     return following, Course(following.since, following.active, pending, detection, peak, blocked)
+
+
+def lasting(score: Floats, peak: Floats, odd: Bools, policy: Policy) -> Bools:
+    """Whether a score keeps an alarm on, where the highest of late is the `peak`; all of shape (S,)."""
+    unfaded = score >= np.maximum(FADED * peak, 1.0)
+    return np.asarray(unfaded | (odd & (score >= policy.exit)))
 
 
 def held_back(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> Codes:
