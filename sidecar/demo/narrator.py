@@ -31,6 +31,7 @@ class Narrator:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._rows: Mapping[str, _Row] = {}
+        self._flagged: set[str] = set()
         self._summary = ""
 
     def introduce(self, metrics_url: str, speed: float) -> None:
@@ -48,6 +49,7 @@ class Narrator:
     def report(self, result: QueryResult) -> None:
         """Tell what the newest result changed: flags that went on or off, and how the other series fare."""
         before, self._rows = self._rows, _rows(result)
+        self._flagged |= {name for name, row in self._rows.items() if row.flagged}
         changes = [
             *(
                 f"{name:<13} FLAGGED  {row}"
@@ -60,7 +62,7 @@ class Narrator:
         if changes or summary != self._summary:
             self._summary = summary
             at = datetime.fromtimestamp(result.sample_time, UTC).strftime("%a %H:%M")
-            self._say(*(f"{at}  {line}" for line in [*changes, summary + _highest(self._rows)]))
+            self._say(*(f"{at}  {line}" for line in [*changes, summary + _highest(self._rows, self._flagged)]))
 
     def _ending(self, name: str) -> str:
         row = self._rows.get(name)
@@ -95,7 +97,7 @@ def _counts(result: QueryResult, rows: Mapping[str, _Row]) -> str:
     return ", ".join([f"{flagged} flagged", f"{len(rows) - flagged} healthy", *unscored])
 
 
-def _highest(rows: Mapping[str, _Row]) -> str:
-    """The highest score among those that are not flagged."""
-    scores = [row.score for row in rows.values() if not row.flagged]
-    return f"; healthy scores up to {max(scores):.2f}" if scores else ""
+def _highest(rows: Mapping[str, _Row], flagged: set[str]) -> str:
+    """The highest score among those that never were flagged: the windows of the others hold that for a while."""
+    scores = [row.score for name, row in rows.items() if name not in flagged]
+    return f"; scores of those never flagged up to {max(scores):.2f}" if scores else ""

@@ -60,14 +60,14 @@ def test_while_nothing_is_scored_it_says_so_once() -> None:
 
 def test_the_first_scores_are_summed_up() -> None:
     assert told(result({}, warming=2), result(HEALTHY)) == [
-        "Wed 10:45  0 flagged, 2 healthy; healthy scores up to 0.61"
+        "Wed 10:45  0 flagged, 2 healthy; scores of those never flagged up to 0.61"
     ]
 
 
 def test_a_flag_that_turns_on_has_a_line_and_the_others_a_summary() -> None:
     assert told(result(HEALTHY), result(FLAGGED)) == [
         "Wed 10:45  web-3:9100    FLAGGED  score 2.31  CPU 93%  expected 30%",
-        "Wed 10:45  1 flagged, 1 healthy; healthy scores up to 0.61",
+        "Wed 10:45  1 flagged, 1 healthy; scores of those never flagged up to 0.61",
     ]
 
 
@@ -78,7 +78,7 @@ def test_a_flag_that_stays_is_not_told_again() -> None:
 def test_a_flag_that_turns_off_is_told() -> None:
     assert told(result(FLAGGED), result(HEALTHY)) == [
         "Wed 10:45  web-3:9100    cleared  score 0.55  CPU 93%  expected 30%",
-        "Wed 10:45  0 flagged, 2 healthy; healthy scores up to 0.61",
+        "Wed 10:45  0 flagged, 2 healthy; scores of those never flagged up to 0.61",
     ]
 
 
@@ -94,7 +94,14 @@ def test_an_expectation_that_is_not_known_is_left_out(expected: float | None) ->
     assert line == "Wed 10:45  web-3:9100    FLAGGED  score 2.31  CPU 93%"
 
 
-def test_without_a_healthy_series_there_is_no_highest_score() -> None:
+def test_a_score_that_windows_still_keep_up_is_not_told_as_that_of_a_healthy_series() -> None:
+    after = {**HEALTHY, "web-3:9100": (0.0, 1.9)}
+    assert told(result(FLAGGED), result(after))[1] == (
+        "Wed 10:45  0 flagged, 2 healthy; scores of those never flagged up to 0.61"
+    )
+
+
+def test_where_all_were_flagged_there_is_no_highest_score() -> None:
     assert told(result({"web-3:9100": (1.0, 2.0)}))[1] == "Wed 10:45  1 flagged, 0 healthy"
 
 
