@@ -18,15 +18,14 @@ def stays(values: Matrix, end: int, since: Times, basis: Basis, settings: Settin
     """Whether the change that raised an alarm at `since` (S,) has not gone back by `end`, the time of the last column.
 
     The level of late, and the level when the alarm began, each against the same time of day before it: of `values`
-    (S, T), by the middle of 25 minutes, or of half the time between. Where one of them is not known the answer is no.
+    (S, T), by the middle of 25 minutes. Where one of them is not known the answer is no.
     """
     age, day = (end - since) // settings.step, settings.day_steps
     reach = int(age.max(initial=0)) + day + settings.short_steps
     recent = values[:, max(values.shape[1] - reach, 0) :]
     width, window = recent.shape[1], np.arange(settings.short_steps)
-    within = window < np.maximum((age + 1) // 2, 1)[:, None]
-    now = np.where(within, width - 1 - window, -1)
-    begin = np.where(within, width - 1 - age[:, None] + window, -1)
+    now = np.broadcast_to(width - 1 - window, (len(values), len(window)))
+    begin = np.minimum(width - 1 - age[:, None] + window, width - 1)
     left = level(recent, now) - level(recent, now - ((end - since) // DAY + 1)[:, None] * day)
     change = level(recent, begin) - level(recent, begin - day)
     least = LEAST_CHANGE * basis.unit * basis.expectation.scale.mean(axis=1)
