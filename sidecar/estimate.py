@@ -35,7 +35,7 @@ SCORE_SECONDS = 0.075e-3
 """Of one series at one step, from the answer to the published result."""
 BAND_SECONDS = 0.4e-3
 """Of one search for the band of one series."""
-RENDER_SECONDS = 8.5e-6
+RENDER_SECONDS = 15.4e-6
 """Of the six gauges of one series, gzip included, after an evaluation with something new."""
 FIT_SECONDS = {Scope.SERIES: 0.023, Scope.GROUP: 0.006}
 """Of one series with `USUAL_STEPS` steps."""
@@ -122,7 +122,7 @@ def waiting_bytes(schedule: Schedule, series: int) -> float:
 
 
 def fitting_bytes(schedule: Schedule, series: int) -> float:
-    """Of the process that fits, with its largest bundle.
+    """Of the process that fits, with a bundle of the usual size.
 
     Both constants follow from two measurements, of a week in 5-minute steps: at the highest, 100 series took 42 MB over
     what they take at rest, and 1,000 took 82. Together with what waits they give 99 MB for 10,000 with `scope: group`,

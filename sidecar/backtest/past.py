@@ -49,9 +49,9 @@ class Past:
     def fetch(cls, source: RangeSource, query: QueryConfig, replayer: Replayer, span: Span) -> "Past":
         """Asks for all that a replay of the span needs, of all shards; PrometheusError where it cannot be had."""
         steps = (span.end - span.begin) // query.step + replayer.schedule.lookback_steps
-        shards = query.sharding.count if query.sharding else 1
 
         def asked(expr: str) -> Advance:
+            shards = query.sharding.count if query.sharding and PLACEHOLDER in expr else 1
             whole = expr.replace(PLACEHOLDER, ".+")
             # All that came and went within the span was there when it was new.
             history = History(source, whole, query.step, steps, shards * query.max_series, max_gone=sys.maxsize)

@@ -43,7 +43,7 @@ __all__ = [
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 STEP = 5 * MINUTE
 WARM_UP_STEPS = 25
-"""The longest rolling window of the features, and a few steps to judge."""
+"""The longest window of the features where steps are five minutes, 20 of them, and a few steps to judge."""
 
 Expression: TypeAlias = Annotated[Text, AfterValidator(check_expression)]
 Condition: TypeAlias = Annotated[Text, AfterValidator(check_condition)]

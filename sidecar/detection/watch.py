@@ -117,7 +117,7 @@ class Watch:
         self.verdicts: Verdicts | None = None
         self._resuming = False
         self.adopted: Ints = np.empty(0, np.intp)
-        """Rows whose alarm has ended although the change stays: it is taken for normal."""
+        """Rows whose alarm has ended although the change stays, or was cut short by a new model: taken for normal."""
         self.adopted_anew: Ints = np.empty(0, np.intp)
         """Those of them of which this was not told before."""
 

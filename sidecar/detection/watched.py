@@ -29,7 +29,7 @@ class Watched(Rows):
         asked: int64, the last fit instant that was asked for.
         instant: int64, the fit instant of the model in use.
         models: the models in use.
-        failed: bool, whether the newest fit has failed.
+        failed: bool, whether a fit has failed since the model in use came into use.
         alarms: their alarms after the newest step.
         flagged: bool, whether the flag is on after the newest step.
         adopted: int64, the step at which a change was last told to be taken for normal, unix seconds.

@@ -58,7 +58,9 @@ class Telemetry:
         query = ANOMALY_NAME
         build_info = gauge("build_info", "Always 1; what is running.", "version", "python_version")
         build_info.labels(version, platform.python_version()).set(1)
-        self.prometheus_up = gauge("prometheus_up", "Whether Prometheus answered the newest request; NaN before one.")
+        self.prometheus_up = gauge(
+            "prometheus_up", "Whether the newest answer of Prometheus could be used; NaN before one."
+        )
         self.prometheus_up.set(math.nan)
         self.config_last_reload_successful = gauge(
             "config_last_reload_successful", "Whether the newest attempt to load the configuration succeeded."
@@ -77,15 +79,22 @@ class Telemetry:
         self.iterations_missed = counter(
             "iterations_missed_total", "Evaluations left out because the one before was still running.", query
         )
-        self.alarms = counter("alarms_total", "Times that a flag was raised.", query)
+        self.alarms = counter(
+            "alarms_total", "Times that a flag was raised; not those that a start finds raised.", query
+        )
         self.alarm_budget_per_second = gauge(
             "alarm_budget_per_second", "Alarms per series that are tolerated while nothing is wrong.", query
         )
         self.flags_suppressed = counter(
-            "flags_suppressed_total", "Scores over the threshold that raised no flag.", query, "reason"
+            "flags_suppressed_total",
+            "Scores over the threshold, and steps of vanished series, that were ruled out.",
+            query,
+            "reason",
         )
         self.normal_adopted = counter(
-            "normal_adopted_total", "Alarms that ended although the change stays: it is taken for normal.", query
+            "normal_adopted_total",
+            "Changes that are taken for normal: an alarm ended although they stay, or a new model ended it.",
+            query,
         )
         self.fits = counter("fits_total", "Batches of model fits handed out.", query)
         self.fit_failures = counter("fit_failures_total", "Batches of model fits that failed.", query)

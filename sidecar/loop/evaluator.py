@@ -12,7 +12,7 @@ import structlog
 from sidecar.allocator import give_back_freed
 from sidecar.config.promql import PLACEHOLDER
 from sidecar.config.schema import QueryConfig
-from sidecar.detection.arrays import Bools
+from sidecar.detection.arrays import NEVER, Bools
 from sidecar.detection.missing import filled
 from sidecar.detection.review import Case
 from sidecar.detection.schedule import Schedule
@@ -209,14 +209,14 @@ class Evaluator:
 
     def _judge(self, frame: View, suppressed: Bools | None) -> Verdicts:
         self._suppressed = suppressed
-        before = self._watch.series.flagged.copy()
+        before, judged = self._watch.series.flagged.copy(), self._watch.series.instant != NEVER
         if self._watch.missed(frame) > MOST_MISSED:
             self._watch.resume()
         stepped = frame.end > self._watch.scored_until
         verdicts = self._watch.advance(frame, suppressed)
         if stepped:
             self._teller.count_suppressed(verdicts)
-        self._teller.tell_begun(self._watch, verdicts, newly_flagged(verdicts, before, self._step))
+        self._teller.tell_begun(self._watch, verdicts, newly_flagged(verdicts, before, judged, self._step))
         self._teller.tell_ended(self._watch, before & ~self._watch.series.flagged)
         return verdicts
 

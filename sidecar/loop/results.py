@@ -19,8 +19,8 @@ def rows_by_state(
 
     Args:
         verdicts: on the newest steps.
-        present: shape (series,), whether the source had the series at the newest step, were it as NaN.
-        failed: shape (series,), whether the series has no model because its fit failed.
+        present: shape (series,), whether the source had the series at the newest step, even if only with NaN.
+        failed: shape (series,), whether a fit has failed since the model in use, if there is one, came into use.
     """
     scored = ~np.isnan(verdicts.scores.score[:, -1])
     known = ~np.isnan(verdicts.values[:, -1])
@@ -42,10 +42,15 @@ def unscored(
     return {labels[row]: state for state, which in left for row in which.tolist()}
 
 
-def newly_flagged(verdicts: Verdicts, before: NDArray[np.bool_], step: int) -> NDArray[np.intp]:
-    """The series whose flag was off before the verdicts and is raised in them: none long raised, at a start."""
+def newly_flagged(
+    verdicts: Verdicts, before: NDArray[np.bool_], judged: NDArray[np.bool_], step: int
+) -> NDArray[np.intp]:
+    """The series whose flag was off `before` the verdicts and is raised in them.
+
+    Of those that were not `judged` before, as at a start, none whose alarm began earlier: it is no news.
+    """
     began = verdicts.outcome.since[:, -1] >= verdicts.times[0] - step
-    rows: NDArray[np.intp] = np.flatnonzero(verdicts.outcome.flag[:, -1] & ~before & began)
+    rows: NDArray[np.intp] = np.flatnonzero(verdicts.outcome.flag[:, -1] & ~before & (began | judged))
     return rows
 
 

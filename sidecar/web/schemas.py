@@ -44,7 +44,7 @@ class Query(Shape):
     step: int
     """Seconds between samples."""
     health: str = Field(examples=["ok"])
-    """`ok`, or in words why there are no current results, or no series in them."""
+    """`ok`, or in words what is wrong: the newest evaluation failed, the results are too old, or have no series."""
     healthy: bool
     """Whether there are current results, with series in them, and the newest evaluation succeeded."""
     evaluated: Instant | None
@@ -136,7 +136,7 @@ class Feature(Shape):
 
     name: str = Field(examples=["drift"])
     """Its name."""
-    meaning: str = Field(examples=["the mean of the last half hour against that of other days"])
+    meaning: str = Field(examples=["the mean of the last 25 minutes against that of other days"])
     """What it is, in words."""
     score_without: float = Field(examples=[0.97])
     """The score if it were as usual: the lower, the more of the score it carries."""

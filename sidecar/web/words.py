@@ -22,7 +22,7 @@ MEANINGS = {
     "residual": "how far it is from what is expected at this time",
     "innovation": "how far it is from what the last minutes foretold",
     "nearest": "how far it is from the nearest of other days about this time",
-    "drift": "the mean of the last half hour against that of other days",
+    "drift": "the mean of the last 25 minutes against that of other days",
     "spread": "how it varies over the last 100 minutes",
     "nearest_spread": "how it varies compared with other days about this time",
     "mean": "the mean of the last 100 minutes",

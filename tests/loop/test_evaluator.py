@@ -124,6 +124,30 @@ def test_the_series_that_goes_wrong_is_flagged_counted_and_logged() -> None:
     assert line["one_in"] > 100
 
 
+def test_a_flag_that_a_new_model_raises_is_told_however_long_ago_its_alarm_began() -> None:
+    calm = warm({host("a"): dict.fromkeys(noise(1), 0.3) | noise(1, steps=3)}).evaluator._watch
+    bench = warm({host("a"): noise(1, end=NOW + 60 * STEP)})
+    watch = bench.evaluator._watch
+    watch.install(FitJob(watch.labels, NOW + STEP, np.empty((1, 0)), watch.settings), calm.series.models)
+    with capture_logs() as logs:
+        before, result = bench.evaluate(NOW), bench.evaluate(NOW + STEP + watch.schedule.lead)
+    assert (gauge(before, "anomaly_flag"), gauge(result, "anomaly_flag")) == ({"a": 0}, {"a": 1})
+    assert gauge(result, "anomaly_start_timestamp_seconds")["a"] < NOW
+    assert bench.counted("alarms_total") == 1
+    assert [line["instance"] for line in logs if line["event"] == "anomaly"] == ["a"]
+
+
+def test_a_start_in_an_alarm_flags_it_and_tells_nothing() -> None:
+    samples = {host("a"): noise(1)}
+    samples[host("a")] |= {NOW - i * STEP: 9.0 for i in range(4)}
+    bench = Bench(samples, LocalExecutor())
+    with capture_logs() as logs:
+        results = [bench.evaluate(at) for at in (NOW, NOW + 1, NOW + 2)]
+    assert gauge(results[-1], "anomaly_flag") == {"a": 1}
+    assert not bench.counted("alarms_total")
+    assert not [line for line in logs if line["event"] == "anomaly"]
+
+
 def test_labels_with_the_names_of_facts_do_no_harm() -> None:
     odd: LabelSet = (("event", "x"), ("instance", "a"), ("level", "x"), ("score", "x"))
     samples = {odd: noise(1)}

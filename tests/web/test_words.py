@@ -73,7 +73,7 @@ def test_reasons_tell_what_changed_how_rare_it_is_and_what_carries_it() -> None:
 
     assert reasons(why) == [
         "What changed: trend and level.",
-        "Rarest is the mean of the last half hour against that of other days: one in 2,000 steps of its own past.",
+        "Rarest is the mean of the last 25 minutes against that of other days: one in 2,000 steps of its own past.",
         f"Were {MEANINGS['drift']} as usual, the score would be 0.90 instead of 2.00.",
         "Were how it varies over the last 100 minutes as usual, the score would be 1.90 instead of 2.00.",
     ]
