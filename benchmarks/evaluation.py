@@ -81,7 +81,7 @@ def measured(asked: QueryConfig, series: int, siblings: int, runs: int) -> Figur
     models, values, settings = watch.series.models, frame.values, watch.settings
     scoring = [cpu_seconds(lambda: detector.score(models, values, frame.end, settings, 1)) for _ in range(runs)]
     turn = np.arange(min(series, TURN))
-    searching = [cpu_seconds(lambda: watch.bound(frame, turn)) for _ in range(runs)]
+    searching = [cpu_seconds(lambda: watch.find_bands(frame, turn)) for _ in range(runs)]
     renewed = np.subtract(*warm.evaluations(runs, warm.renew))
     return Figures(
         series,

@@ -145,7 +145,7 @@ class Warm:
         self.executor = OneBundle(runs, together(schedule, series))
         self.newest = NOW
         self.board.configure(["cpu"], staleness=300)
-        around = Surroundings(self.source, self.executor, self.board, Telemetry(CollectorRegistry(), "benchmark"))
+        around = Surroundings(self.source, self.executor, self.board, Telemetry(CollectorRegistry(), "benchmark"), 30)
         self.evaluator = Evaluator(asked, 0, "UTC", around)
         for at in range(NOW, NOW + STEP):
             self.evaluator.evaluate(at)

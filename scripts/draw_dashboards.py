@@ -69,7 +69,7 @@ def scraped_day() -> Iterator[str]:
         telemetry.alarm_budget_per_second.labels(query.name).set(query.alarm_budget.per_second)
         source = PrometheusClient(config.prometheus)
         evaluator = Evaluator(
-            query, config.offset, config.timezone, Surroundings(source, LocalExecutor(), board, telemetry)
+            query, config.offset, config.timezone, Surroundings(source, LocalExecutor(), board, telemetry, 30)
         )
         exposition = Exposition(board, registry, lambda: now)
         for at in range(BEGIN - 2 * STEP, END + 1, STEP):

@@ -49,7 +49,7 @@ def published() -> Iterator[tuple[int, Point]]:
         board = Board()
         board.configure([query.name], config.staleness)
         source = PrometheusClient(config.prometheus)
-        around = Surroundings(source, LocalExecutor(), board, Telemetry(CollectorRegistry(), ""))
+        around = Surroundings(source, LocalExecutor(), board, Telemetry(CollectorRegistry(), ""), 30)
         evaluator = Evaluator(query, config.offset, config.timezone, around)
         for at in range(BEGIN - STEP, END + 1, STEP):
             now = float(at)

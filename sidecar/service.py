@@ -93,8 +93,8 @@ class WatchedFiles:
         self._others = others
         self._known |= _digests(others())
 
-    def changed(self) -> bool:
-        """Whether they hold something else by now; while one cannot be read, only after some looks, and once."""
+    def look(self) -> bool:
+        """Looks whether they hold something else by now: while one cannot be read, True after some looks, and once."""
         found = _digests((self._config_file, *self._others()))
         self._away = self._away + 1 if None in found.values() else 0
         return found != self._known and self._away in {0, MOST_AWAY}
@@ -158,7 +158,7 @@ def _narrate_until_stopped(sidecar: Sidecar, narrator: Narrator, signals: Signal
 def _reload_until_stopped(sidecar: Sidecar, files: WatchedFiles, signals: Signals) -> None:
     while not signals.stop.is_set():
         signals.wait(POLL_SECONDS)
-        if signals.reload.is_set() or files.changed():
+        if signals.reload.is_set() or files.look():
             signals.reload.clear()
             sidecar.reload()
 

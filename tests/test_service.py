@@ -20,11 +20,11 @@ def config(tmp_path: Path) -> Path:
 def test_what_has_just_been_read_has_not_changed(config: Path) -> None:
     files = WatchedFiles(config)
     files.read()
-    assert not files.changed()
+    assert not files.look()
     config.write_text(CONFIG + "offset: 1m\n")
-    assert files.changed()
+    assert files.look()
     files.read()
-    assert not files.changed()
+    assert not files.look()
 
 
 def test_a_change_that_was_read_and_taken_back_has_changed(config: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_change_that_was_read_and_taken_back_has_changed(config: Path) -> None
     config.write_text(CONFIG + "offset: 1m\n")
     files.read()
     config.write_text(CONFIG)
-    assert files.changed()
+    assert files.look()
 
 
 def test_what_is_not_valid_is_not_read_again_as_long_as_it_stays(config: Path) -> None:
@@ -41,7 +41,7 @@ def test_what_is_not_valid_is_not_read_again_as_long_as_it_stays(config: Path) -
     config.write_text("queries: 7\n")
     with pytest.raises(ConfigError):
         files.read()
-    assert not files.changed()
+    assert not files.look()
 
 
 def test_further_files_are_watched_as_they_are_from_then_on(config: Path) -> None:
@@ -50,11 +50,11 @@ def test_further_files_are_watched_as_they_are_from_then_on(config: Path) -> Non
     files = WatchedFiles(config)
     files.read()
     files.watch(lambda: [web])
-    assert not files.changed()
+    assert not files.look()
     web.write_text("http_server_config: {}\n")
-    assert files.changed()
+    assert files.look()
     files.read()
-    assert not files.changed()
+    assert not files.look()
 
 
 def test_a_file_that_cannot_be_read_has_not_changed_until_it_is_back(config: Path) -> None:
@@ -62,9 +62,9 @@ def test_a_file_that_cannot_be_read_has_not_changed_until_it_is_back(config: Pat
     files = WatchedFiles(config)
     files.read()
     config.rename(config.with_name("away"))
-    assert not files.changed()
+    assert not files.look()
     config.write_text(CONFIG + "offset: 1m\n")
-    assert files.changed()
+    assert files.look()
 
 
 def test_a_file_that_stays_away_is_a_change_once_and_its_return_another(config: Path) -> None:
@@ -74,8 +74,8 @@ def test_a_file_that_stays_away_is_a_change_once_and_its_return_another(config: 
     files.read()
     files.watch(lambda: [other])
     other.unlink()
-    assert [files.changed() for _ in range(5)] == [False, False, True, False, False]
+    assert [files.look() for _ in range(5)] == [False, False, True, False, False]
     files.read()
-    assert not files.changed()
+    assert not files.look()
     other.write_text("a")
-    assert files.changed()
+    assert files.look()

@@ -1,1 +1,1 @@
-"""From a YAML file to a checked, typed configuration; every default and every limit stands here, once."""
+"""From a YAML file to a checked, typed configuration; each key stands here with its default and its limits."""

@@ -20,7 +20,7 @@ ASPECTS = {
 }
 """What of a series the features look at: where it is, what it is at that time, where it is going, how it varies."""
 
-ODD = 2.0
+NAMED = 2.0
 """Rarity from which on a feature is named: as rare as one in a hundred."""
 
 RAREST = 6.0
@@ -85,7 +85,7 @@ def _account(score: float, without: Mapping[str, float], rarities: Mapping[str, 
 def changes(rarities: Mapping[str, float]) -> tuple[str, ...]:
     """Which of `ASPECTS` changed, given the rarity of each feature; the rarest change first."""
     most = {aspect: max(rarities.get(name, 0.0) for name in looks) for aspect, looks in ASPECTS.items()}
-    if rarities["value"] >= ODD:
+    if rarities["value"] >= NAMED:
         del most["time of day"]  # it would be odd at any time
-    odd = [aspect for aspect, rarity in most.items() if rarity >= ODD]
+    odd = [aspect for aspect, rarity in most.items() if rarity >= NAMED]
     return tuple(sorted(odd, key=most.__getitem__, reverse=True))

@@ -36,8 +36,8 @@ FADED = 0.6
 class Policy:
     """When a score becomes an alarm; times in seconds of sample time.
 
-    Without scores an alarm goes on for as long as a peak is remembered, or the incident could not raise it again: but
-    not where a series that vanished has a flag of its own.
+    Without scores an alarm goes on while its peak is remembered: were it ended sooner, the same incident, at a lower
+    score than that peak, could not raise it again. Where a series that vanished has a flag of its own, only for `hold`.
 
     Attributes:
         confirm: (M, N): of the last N scores, M must reach 1.
@@ -84,8 +84,8 @@ class Alarms(Rows):
         second: the highest such score since.
         recent: (S, N) the newest scores, newest last.
         scored: time of the last score.
-        held_back: time of the last score of 1 or more that might not raise an alarm, but for those of an aftermath.
-        held_by: why not, a `Reason`.
+        blocked_at: time of the last score of 1 or more that might not raise an alarm, but for those of an aftermath.
+        blocked_by: why it might not, a `Reason`.
     """
 
     since: Times
@@ -95,16 +95,16 @@ class Alarms(Rows):
     second: Floats
     recent: Floats
     scored: Times
-    held_back: Times
-    held_by: Codes
+    blocked_at: Times
+    blocked_by: Codes
 
     @classmethod
     def idle(cls, series: int, policy: Policy) -> "Alarms":
         """The state before the first column."""
-        since, active, peaked, scored, held_back = np.full((5, series), NEVER, dtype=np.int64)
+        since, active, peaked, scored, blocked_at = np.full((5, series), NEVER, dtype=np.int64)
         peak, second = np.zeros((2, series))
-        recent, held_by = np.zeros((series, policy.confirm[1])), np.zeros(series, dtype=np.int8)
-        return cls(since, active, peak, peaked, second, recent, scored, held_back, held_by)
+        recent, blocked_by = np.zeros((series, policy.confirm[1])), np.zeros(series, dtype=np.int8)
+        return cls(since, active, peak, peaked, second, recent, scored, blocked_at, blocked_by)
 
     @property
     def firing(self) -> Bools:
@@ -180,8 +180,8 @@ def immaterial(values: Floats, expected: Floats, policy: Policy) -> Codes:
 def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> tuple[Alarms, Course]:
     """Column `i`: the alarms after it, and what they did."""
     now, scored, on = heights.now[:, i], heights.scored[:, i], alarms.firing
-    blocked = held_back(alarms, heights, i, time, policy)
-    free, high = blocked == 0, (heights.blocked[:, i] != 0) & (now >= 1)
+    blocked = blocked_now(alarms, heights, i, time, policy)
+    free, blocked_high = blocked == 0, (heights.blocked[:, i] != 0) & (now >= 1)
     counted = np.where(free, now, 0.0)
     recent = np.concatenate([alarms.recent[:, 1:], counted[:, None]], axis=1)
     enough = np.sort(recent, axis=1)[:, -policy.confirm[0]]
@@ -203,8 +203,8 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
         second=np.where(near, 0.0, np.maximum(second, height)),
         recent=recent,
         scored=np.where(scored, time, alarms.scored),
-        held_back=np.where(high, time, alarms.held_back),
-        held_by=np.where(high, blocked, alarms.held_by),
+        blocked_at=np.where(blocked_high, time, alarms.blocked_at),
+        blocked_by=np.where(blocked_high, blocked, alarms.blocked_by),
     )
     pending = np.asarray((recent >= 1).any(axis=1))
     return following, Course(following.since, following.active, pending, detection, peak, blocked)
@@ -216,12 +216,12 @@ def lasting(score: Floats, peak: Floats, odd: Bools, policy: Policy) -> Bools:
     return np.asarray(unfaded | (odd & (score >= policy.exit)))
 
 
-def held_back(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> Codes:
+def blocked_now(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) -> Codes:
     """Why a score in column `i` may not raise an alarm, a `Reason` (S,), 0 where it may.
 
     In an aftermath it is what led to that; but an alarm that is on goes on.
     """
-    blocked, since = heights.blocked[:, i], time - alarms.held_back
+    blocked, since = heights.blocked[:, i], time - alarms.blocked_at
     odd = heights.odd[:, i] & (since >= policy.averaged)
     aftermath = ~odd & ~alarms.firing & (since <= policy.aftermath)
-    return np.where(aftermath & (blocked == 0), alarms.held_by, blocked)
+    return np.where(aftermath & (blocked == 0), alarms.blocked_by, blocked)

@@ -46,9 +46,8 @@ def fit_tail(isolation: Floats, weight: Floats, share: float, least: int) -> Tai
     above = np.maximum((total - np.cumsum(w, axis=1) + w / 2) / total, 0.5 / total)
     tied = np.diff(ordered, axis=1, prepend=-np.inf) == 0
     above = np.minimum.accumulate(np.where(tied, np.inf, above), axis=1)
-    start = np.minimum(np.count_nonzero(above > np.maximum(share, least / total), axis=1), ordered.shape[1] - 2)[
-        :, None
-    ]
+    below = np.count_nonzero(above > np.maximum(share, least / total), axis=1)
+    start = np.minimum(below, ordered.shape[1] - 2)[:, None]
     threshold, rare = np.take_along_axis(ordered, start, axis=1), -np.log10(above)
     base = np.take_along_axis(rare, start, axis=1)
     scale = half_life(ordered - threshold, rare - base - LOG10_2) / np.log(2)

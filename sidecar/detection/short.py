@@ -12,6 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from sidecar.detection.arrays import Floats
+from sidecar.detection.columns import TINY
+from sidecar.detection.expectation import CONSISTENT
 
 LEAST_VALUES = 20
 """Training values that are needed."""
@@ -21,10 +23,8 @@ THRESHOLD = 5.0
 """Robust standard deviations that score 1."""
 TAIL, TAIL_DEVIATIONS = 0.9, 1.2816
 """The quantile that tells how far each tail reaches, and where it lies for a normal distribution."""
-CONSISTENT = 1.4826
-"""Standard deviation over median absolute deviation for a normal distribution."""
-NOISE, TINY = 1e-9, 1e-200
-"""Least deviation: a share of the middle size, or of the largest where that is 0, and where all are."""
+NOISE = 1e-9
+"""Least deviation, as a share of the middle size, or of the largest where that is 0."""
 
 
 @dataclass(frozen=True, slots=True)

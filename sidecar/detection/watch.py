@@ -118,7 +118,7 @@ class Watch:
         self._resuming = False
         self.adopted: Ints = np.empty(0, np.intp)
         """Rows whose alarm has ended although the change stays, or was cut short by a new model: taken for normal."""
-        self.adopted_anew: Ints = np.empty(0, np.intp)
+        self.to_be_told: Ints = np.empty(0, np.intp)
         """Those of them of which this was not told before."""
 
     def follow(self, frame: View) -> None:
@@ -147,7 +147,7 @@ class Watch:
         return [job for part in parts for job in part]
 
     def _wanted(self, frame: View) -> Times:
-        """The fit instant of each series that is to be asked for next: none is left out for one that came after it."""
+        """The fit instant of each series to ask for next: that in effect if missing, else the first not yet asked for."""
         first, groups, asked = first_samples(frame), self.series.groups, self.series.asked
         in_effect = self.schedule.in_effect(frame.end, first, groups)
         newest = self.schedule.newest(frame.end, first, groups)
@@ -222,7 +222,7 @@ class Watch:
             for block in in_blocks(rows, last):
                 self._judge(frame, suppressed, block, verdicts, last)
 
-    def bound(self, frame: View, rows: Ints) -> None:
+    def find_bands(self, frame: View, rows: Ints) -> None:
         """Finds the bands of some series at the newest step."""
         if self.verdicts is None:
             return
@@ -231,7 +231,7 @@ class Watch:
             models, values = self.series.models.take(block), frame.values[block]
             lower, upper = band(models, values, expected[block], frame.end, self.settings)
             self.series.lower[block], self.series.upper[block] = lower[:, 0], upper[:, 0]
-        self.series.bounded[rows] = frame.end
+        self.series.band_step[rows] = frame.end
 
     def _adopt(self, frame: View, ended: Ints, began: Times, *, cut_short: Bools) -> None:
         """Finds which rows are adopted: the alarm `ended` though the change stays, or a new model cut it short.
@@ -243,8 +243,8 @@ class Watch:
         left = stays(frame.values[ended], frame.end, began[ended], basis, self.settings)
         unknown = self.series.alarms.peak[ended] < 1
         self.adopted = rows = ended[left | (cut_short[ended] & unknown)]
-        self.adopted_anew = anew = rows[began[rows] > self.series.adopted[rows] + DAY]
-        self.series.adopted[anew] = frame.end
+        self.to_be_told = anew = rows[began[rows] > self.series.told_at[rows] + DAY]
+        self.series.told_at[anew] = frame.end
 
     def _new_steps(self, frame: View) -> int:
         if self.scored_until == NEVER:
@@ -264,7 +264,7 @@ class Watch:
             self.series.models.put(rows, fitted.models.take(of))
             self.series.instant[rows] = fitted.instant
             self.series.failed[rows] = False
-            self.series.bounded[rows] = NEVER
+            self.series.band_step[rows] = NEVER
             changed[rows] = True
         self.fresh = waiting
         return changed

@@ -32,10 +32,10 @@ class Watched(Rows):
         failed: bool, whether a fit has failed since the model in use came into use.
         alarms: their alarms after the newest step.
         flagged: bool, whether the flag is on after the newest step.
-        adopted: int64, the step at which a change was last told to be taken for normal, unix seconds.
+        told_at: int64, the step at which a change was last told to be taken for normal, unix seconds.
         lower: float64, lower end of the band, NaN where it was not found yet.
         upper: float64, upper end of the band.
-        bounded: int64, the step at which the band was found, unix seconds.
+        band_step: int64, the step at which the band was found, unix seconds.
     """
 
     hashes: Hashes
@@ -46,10 +46,10 @@ class Watched(Rows):
     failed: Bools
     alarms: Alarms
     flagged: Bools
-    adopted: Times
+    told_at: Times
     lower: Floats
     upper: Floats
-    bounded: Times
+    band_step: Times
 
     @classmethod
     def new(cls, labels: tuple[LabelSet, ...], schedule: Schedule, policy: Policy) -> "Watched":
@@ -57,8 +57,8 @@ class Watched(Rows):
         n = len(labels)
         hashes = np.fromiter((hash_of(label_set) for label_set in labels), np.uint64, n)
         groups = np.fromiter((group_of(label_set, schedule) for label_set in labels), np.uint64, n)
-        asked, instant, adopted, bounded = np.full((4, n), NEVER)
+        asked, instant, told_at, band_step = np.full((4, n), NEVER)
         failed, flagged = np.zeros((2, n), bool)
         lower, upper = np.full((2, n), np.nan)
         models, alarms = Models.empty(n, schedule.settings), Alarms.idle(n, policy)
-        return cls(hashes, groups, asked, instant, models, failed, alarms, flagged, adopted, lower, upper, bounded)
+        return cls(hashes, groups, asked, instant, models, failed, alarms, flagged, told_at, lower, upper, band_step)

@@ -45,7 +45,7 @@ from sidecar.prometheus.source import (
 )
 
 ANSWERED = (BadQueryError, TooSlowError, TooLargeError)
-"""Failures of a query that Prometheus, which can be used, has answered: asked for first, as one is a bad answer too."""
+"""Failures that a Prometheus that can be used has answered. Looked for before `UNUSABLE`: one is a bad answer too."""
 
 UNUSABLE = (UnreachableError, UnavailableError, RefusedError, BadAnswerError)
 """Other failures that say that Prometheus cannot be used."""
@@ -73,7 +73,7 @@ class Surroundings:
     executor: Executor
     board: Board
     telemetry: Telemetry
-    interval: int = 30
+    interval: int
 
 
 class Evaluator:
@@ -157,6 +157,8 @@ class Evaluator:
         self._desk.close()
 
     def _evaluate(self, at: float) -> QueryResult:
+        if self._was_set_back(at):
+            self._begin_anew()
         end = self._newest_step(at)
         self._desk.collect(self._watch, at)
         advance = self._fetch(self._history, end)
@@ -168,21 +170,24 @@ class Evaluator:
         self._watch.follow(frame)
         self._desk.send(self._watch.due(frame, self._desk.room), at)
         verdicts = known or self._judge(frame, suppressed)
-        turn = self._turns.rows(verdicts.scores.score[:, -1], self._watch.series.bounded, frame.end)
-        self._watch.bound(frame, turn)
+        turn = self._turns.rows(verdicts.scores.score[:, -1], self._watch.series.band_step, frame.end)
+        self._watch.find_bands(frame, turn)
         if known and self._published and not turn.size:
             return dataclasses.replace(self._published, at=at)
         return self._result(at, advance, verdicts)
 
+    def _was_set_back(self, at: float) -> bool:
+        """Whether the clock was, by more than a little."""
+        held = self._history.frame
+        return held is not None and held.end - self._step_at(at) > max(self._step, SLIGHT)
+
     def _newest_step(self, at: float) -> int:
         """The step that is newest as of an instant; where a clock was set back a little, the one it had come to."""
-        end, held = int(at - self._offset) // self._step * self._step, self._history.frame
-        if held is None or held.end <= end:
-            return end
-        if held.end - end <= max(self._step, SLIGHT):
-            return held.end
-        self._begin_anew()
-        return end
+        held = self._history.frame
+        return self._step_at(at) if held is None else max(self._step_at(at), held.end)
+
+    def _step_at(self, at: float) -> int:
+        return int(at - self._offset) // self._step * self._step
 
     def _warn_of_mistakes(self, frame: View) -> None:
         """Warns, once, of what its series say against the query."""

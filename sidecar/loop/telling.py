@@ -53,9 +53,9 @@ class Teller:
         """Tells of rows whose alarms are over, and of lasting changes that are taken for normal from now on."""
         over = np.setdiff1d(np.flatnonzero(ended), watch.adopted)
         self._tell(watch, over, "the anomaly is over", "further anomalies are over")
-        self._telemetry.normal_adopted.labels(self._query).inc(len(watch.adopted_anew))
+        self._telemetry.normal_adopted.labels(self._query).inc(len(watch.to_be_told))
         text = "a lasting change is taken for normal from now on"
-        self._tell(watch, watch.adopted_anew, text, "further lasting changes are taken for normal")
+        self._tell(watch, watch.to_be_told, text, "further lasting changes are taken for normal")
 
     def _tell(self, watch: Watch, rows: NDArray[np.intp], text: str, further: str) -> None:
         for row in rows[:MOST_LOGGED].tolist():

@@ -129,12 +129,12 @@ class PrometheusClient:
                 return self._attempt(method, path, form, deadline), attempt
             except PrometheusError as error:
                 error.requests = attempt
-                if not self._may_retry(error, attempt, deadline):
+                if not self._wait_for_retry(error, attempt, deadline):
                     raise
             attempt += 1
 
-    def _may_retry(self, error: PrometheusError, attempt: int, deadline: float) -> bool:
-        """Wait for the next attempt, if there is one: as long as the server asked for, else exponentially longer."""
+    def _wait_for_retry(self, error: PrometheusError, attempt: int, deadline: float) -> bool:
+        """Waits as long as the server asked for, else exponentially longer; False where there is no next attempt."""
         if attempt == _ATTEMPTS or not isinstance(error, UnreachableError | UnavailableError):
             return False
         pause = self._backoff * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret

@@ -24,7 +24,7 @@ class Advance:
     Attributes:
         frame: the whole lookback; its labels are the same object while the series are, and its values are
             to be read until the next advance.
-        present: bool, shape (series,), whether the source had the series at the newest step, were it as NaN.
+        present: bool, shape (series,), whether the source had the series at the newest step, even if only with NaN.
         dropped: series of the newest answer that `max_series` left out.
         warnings: what the server said about its answers, here and below also to an advance before that failed.
         requests: HTTP requests made in this one: an error tells of its own.

@@ -87,7 +87,7 @@ def live_run(query: QueryConfig, timezone: str, source: PrometheusClient) -> Gau
     """What the evaluator of the loop has published at each step of the span."""
     board, seen = Board(), {}
     board.configure(["cpu"], staleness=STEP)
-    around = Surroundings(source, LocalExecutor(), board, Telemetry(CollectorRegistry(), "test"))
+    around = Surroundings(source, LocalExecutor(), board, Telemetry(CollectorRegistry(), "test"), 30)
     evaluator = Evaluator(query, 0, timezone, around)
     evaluator._turns = NoTurns(around.interval)
     for at in (SPAN.begin, SPAN.begin + 1, *range(SPAN.begin + 2, SPAN.end + 3, STEP)):

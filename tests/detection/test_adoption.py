@@ -63,7 +63,7 @@ def test_with_the_defaults_a_lasting_change_is_adopted_once_within_two_days() ->
     for column in range(begin - 5, values.shape[1]):
         frame = follow(watch, values, column + 1, labels)
         watch.advance(frame)
-        told += watch.adopted_anew.tolist()
+        told += watch.to_be_told.tolist()
         flags.append(watch.series.flagged.tolist())
     assert told == [0]
     assert flags[5] == [True, True]

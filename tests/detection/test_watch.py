@@ -232,7 +232,7 @@ def test_a_change_that_lasts_is_taken_for_normal_in_the_end_and_that_is_told() -
         watch.follow(at)
         fit_all(watch, at)
         watch.advance(at)
-        told += watch.adopted_anew.tolist()
+        told += watch.to_be_told.tolist()
         adopted |= {(column, row) for row in watch.adopted.tolist()}
     assert told == [1]
     assert len(adopted) > 1  # it alarms again, and ends again, before it is quiet

@@ -56,7 +56,7 @@ class Bench:
         telemetry = Telemetry(self.registry, "test")
         telemetry.declare(["cpu"])
         self.registry.register(ResultsCollector(self.board, lambda: self.at))
-        around = Surroundings(source, executor or LocalExecutor(), self.board, telemetry)
+        around = Surroundings(source, executor or LocalExecutor(), self.board, telemetry, 30)
         self.evaluator = Evaluator(QUERY.model_copy(update=query), offset, "UTC", around)
         self._exposition = Exposition(self.board, self.registry, lambda: self.at)
 

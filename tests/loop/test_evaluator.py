@@ -67,7 +67,7 @@ class Bench:
         self.board = Board()
         self.board.configure(["cpu"], staleness=300)
         config = QUERY.model_copy(update=query)
-        around = Surroundings(self.source, executor, self.board, Telemetry(self.registry, "test"))
+        around = Surroundings(self.source, executor, self.board, Telemetry(self.registry, "test"), 30)
         self.evaluator = Evaluator(config, 0, "UTC", around)
 
     def evaluate(self, at: float) -> QueryResult:
@@ -701,7 +701,7 @@ def test_an_alarm_is_not_over_where_the_change_stays() -> None:
 def test_changes_that_are_taken_for_normal_are_counted_and_logged() -> None:
     bench = warm({host(f"h{i}"): noise(i) for i in range(22)})
     watch = bench.evaluator._watch
-    watch.adopted_anew = np.arange(22)
+    watch.to_be_told = np.arange(22)
     with capture_logs() as logs:
         bench.evaluator._teller.tell_ended(watch, np.zeros(22, dtype=bool))
     assert bench.counted("normal_adopted_total") == 22
