@@ -175,19 +175,19 @@ class Warm:
 
         `before` is called ahead of each.
         """
-        whole, bands, bound = [], [], self.watch.bound
+        whole, bands, find_bands = [], [], self.watch.find_bands
 
         def timed(frame: View, rows: NDArray[np.intp]) -> None:
-            bands.append(cpu_seconds(lambda: bound(frame, rows)))
+            bands.append(cpu_seconds(lambda: find_bands(frame, rows)))
 
-        self.watch.bound = timed  # type: ignore[method-assign]
+        self.watch.find_bands = timed  # type: ignore[method-assign]
         for _ in range(runs):
             before()
             self.newest += STEP
             self.source.encode(self.newest)
             self.watch.series.asked[:] = NOW * 2  # no fit within the measurement
             whole.append(cpu_seconds(partial(self.evaluator.evaluate, self.newest)))
-        self.watch.bound = bound  # type: ignore[method-assign]
+        self.watch.find_bands = find_bands  # type: ignore[method-assign]
         if self.board.snapshot.results["cpu"].sample_time != self.newest:
             raise SystemExit("the newest step is not scored")
         self.source.bodies.clear()

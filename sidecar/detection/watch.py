@@ -147,7 +147,7 @@ class Watch:
         return [job for part in parts for job in part]
 
     def _wanted(self, frame: View) -> Times:
-        """The fit instant of each series to ask for next: that in effect if missing, else the first not yet asked for."""
+        """The fit instant that each series is to ask for next: the one in effect, or else the first not asked for."""
         first, groups, asked = first_samples(frame), self.series.groups, self.series.asked
         in_effect = self.schedule.in_effect(frame.end, first, groups)
         newest = self.schedule.newest(frame.end, first, groups)
