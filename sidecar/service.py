@@ -15,7 +15,7 @@ import structlog
 
 from sidecar.allocator import give_back_large_blocks
 from sidecar.app import Sidecar, WebOptions
-from sidecar.config.load import load, parse
+from sidecar.config.load import LARGEST, load, parse
 from sidecar.config.problems import ConfigError
 from sidecar.config.schema import Config
 from sidecar.demo.clock import SpedUpClock
@@ -170,6 +170,7 @@ def _digests(files: Iterable[Path]) -> dict[Path, bytes | None]:
 
 def _digest(file: Path) -> bytes | None:
     try:
-        return hashlib.sha256(file.read_bytes()).digest()
+        with file.open("rb") as stream:  # no more than a reload takes: it may be anything by now
+            return hashlib.sha256(stream.read(LARGEST + 1)).digest()
     except OSError:
         return None

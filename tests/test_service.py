@@ -79,3 +79,13 @@ def test_a_file_that_stays_away_is_a_change_once_and_its_return_another(config: 
     assert not files.look()
     other.write_text("a")
     assert files.look()
+
+
+def test_of_a_file_that_has_become_huge_no_more_is_read_than_of_a_configuration(config: Path) -> None:
+    files = WatchedFiles(config)
+    files.read()
+    with config.open("r+b") as stream:
+        stream.truncate(1 << 40)  # sparse: all of it would not fit the memory
+    assert files.look()
+    with pytest.raises(ConfigError, match="is larger than 512 KiB"):
+        files.read()

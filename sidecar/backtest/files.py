@@ -36,9 +36,14 @@ def csv_files(directory: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise error
 
-    for place, _, names in os.walk(directory, onerror=refuse):
+    seen = set()
+    for place, below, names in os.walk(directory, onerror=refuse, followlinks=True):
+        if (real := Path(place).resolve()) in seen:  # a link that leads back
+            below.clear()
+            continue
+        seen.add(real)
         paths = (Path(place) / name for name in names if name.endswith(".csv"))
-        yield from (path for path in paths if path.is_file())
+        yield from (path for path in paths if path.is_file() or path.is_symlink())
 
 
 def answer_all(
@@ -49,6 +54,7 @@ def answer_all(
     tasks = ((path, partial(answered, answerer, path.read_bytes(), str(path))) for path in largest_first)
     for path, found in results(executor, tasks, at_once):
         if isinstance(found, BadFileError):
+            files[path].unlink(missing_ok=True)  # of another run, say, which would pass for that of this one
             yield found
         else:
             store(files[path], found.text)
@@ -64,6 +70,12 @@ def answered(answerer: Answerer, content: bytes, name: str) -> Answer | BadFileE
 
 
 def store(path: Path, text: str) -> None:
-    """Writes an answer."""
+    """Writes an answer, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -70,7 +70,8 @@ def _incident(row: Mapping[str | None, str | None]) -> Incident:
     start, end = (seconds(row[name] or "") for name in BOUNDS)
     if end < start:
         raise ValueError("ends before it starts: write start and end the other way round")
-    labels = {str(name): value for name, value in row.items() if name not in BOUNDS and value}
+    labels = {str(name): str(value).strip() for name, value in row.items() if name not in BOUNDS}
+    labels = {name: value for name, value in labels.items() if value}
     return Incident(start, end, labels)
 
 

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.prometheus.frame import LARGEST
+
 ANSWERS = ("anomaly_score", "anomaly_flag", "detection", "state", "alarm", "expected", "lower", "upper")
 """The columns that are added to timestamp and value."""
 
@@ -130,10 +132,12 @@ def _number(text: str) -> float:
     if not text.strip():
         return math.nan
     try:
-        number = float(text)
+        number = float(text) if text.isascii() and "_" not in text else None
     except ValueError:
-        raise ValueError(f"value {text!r} is not a number: write a number, or leave it empty") from None
-    return number if math.isfinite(number) else math.nan
+        number = None
+    if number is None:
+        raise ValueError(f"value {text!r} is not a number: write a number, or leave it empty")
+    return number if abs(number) <= LARGEST else math.nan
 
 
 def write(table: Table, answers: Iterable[Sequence[str]]) -> str:

@@ -111,7 +111,7 @@ class PrometheusConfig(Section):
 
     url: Url = Field(examples=["http://localhost:9090"])
     timeout: Period = Field(default=30, examples=["30s"])
-    max_concurrent_requests: Count = Field(default=4, examples=["4"])
+    max_concurrent_requests: Count = Field(default=4, le=1_000, examples=["4"])
     max_samples_per_second: Count = Field(default=500_000, examples=["500000"])
     basic_auth: Given[BasicAuth] = Field(
         default=None, examples=["{username: sidecar, password_file: /etc/sidecar/password}"]

@@ -17,7 +17,8 @@ from sidecar.config.vocabulary import Origin
 
 __all__ = ["Config", "ConfigError", "Problem", "load", "parse"]
 
-_LARGEST = 512 * 1024
+LARGEST = 512 * 1024
+"""Bytes of a configuration, at most."""
 
 
 def load(path: str | Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -30,13 +31,13 @@ def read_file(path: str | Path, flag: str) -> str:
     file = Path(path)
     try:
         with file.open("rb") as stream:
-            content = stream.read(_LARGEST + 1)
+            content = stream.read(LARGEST + 1)
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
         raise ConfigError([Problem(str(path), 1, "file", f"{reason}: name a readable file with {flag}")]) from None
-    if len(content) > _LARGEST:
+    if len(content) > LARGEST:
         raise ConfigError(
-            [Problem(str(path), 1, "file", f"is larger than {_LARGEST // 1024} KiB: split it over several sidecars")]
+            [Problem(str(path), 1, "file", f"is larger than {LARGEST // 1024} KiB: split it over several sidecars")]
         )
     try:
         return content.decode("utf-8-sig")

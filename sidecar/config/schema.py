@@ -68,7 +68,7 @@ class Sharding(Section):
     """Which part of the series is ours, of so many parts as there are processes."""
 
     by: LabelName = Field(default="instance", examples=["instance"])
-    count: Count = Field(examples=["3"])
+    count: Count = Field(le=1_000, examples=["3"])
     index: Ordinal = Field(examples=["${POD_NAME}"])
 
     @model_validator(mode="after")

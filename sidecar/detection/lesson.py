@@ -21,6 +21,8 @@ from sidecar.detection.tables import Lookup, Tables, fit_tables
 
 NOISE = 1e-3
 """A feature that varies by less than this share of the series' magnitude is constant."""
+FEW = 1_000
+"""One in so many samples, or one if there are fewer, may be so large that beside it all others would be constant."""
 PLACE_BUCKETS, GOLDEN = 36, (5**0.5 - 1) / 2
 """Buckets after which they end at another place, and by which share of a bucket it moves."""
 FIT_CELLS, LEARN_CELLS = 1 << 15, 1 << 16
@@ -86,6 +88,7 @@ def blocks(values: Floats, cells: int) -> Iterator[Floats]:
 
 def learn(values: Floats, end: int, settings: Settings, some: Ints | None = None) -> Lesson:
     """What the series `values` (S, W) teach, all at once: by every bucket, or by `some`, counted from the last, 0."""
+    values = plausible(values)
     panel, width = Panel.of(values, end, settings), values.shape[1]
     at, age = bucket_ends(width, settings), ages(values)
     learnt = np.where(with_past(at, age, width, settings), values[:, at], np.nan)
@@ -120,6 +123,22 @@ def spacing(values: Floats, columns: int, settings: Settings) -> Floats:
     whole, past = width - skipped(width, settings), age - skipped(age, settings)
     halvings = np.ceil(np.log2(whole / np.maximum(past, 1)))
     return np.asarray(np.maximum(whole / 2**halvings / settings.bucket / columns, 1.0))
+
+
+def plausible(values: Floats) -> Floats:
+    """The values (S, W) without the few that have nothing to do with the others, such as an overflow.
+
+    One such sample would be taken for the magnitude of the series, and what varies by less than `NOISE` of that for
+    constant, for as long as the fit window holds it.
+    """
+    width = values.shape[1]
+    most = min(max(width // FEW, 1), width - 1)
+    size = np.nan_to_num(np.abs(values))
+    largest = np.sort(np.partition(size, width - most - 1, axis=1)[:, width - most - 1 :], axis=1)
+    few = np.clip(np.count_nonzero(~np.isnan(values), axis=1) // FEW, 1, most)
+    usual = np.take_along_axis(largest, (most - few)[:, None], axis=1)
+    absurd = (size > usual / NOISE) & (usual > 0)
+    return np.where(absurd, np.nan, values) if absurd.any() else values
 
 
 def basis_of(values: Floats, panel: Panel, at: Ints, learnt: Floats, others: Ints) -> tuple[Basis, Track]:

@@ -88,7 +88,8 @@ def in_blocks(rows: Ints, steps: int) -> list[Ints]:
     """Rows of which so many `steps` are judged, in blocks that bound the memory this takes."""
     if not len(rows):
         return []
-    return np.array_split(rows, max(-(-len(rows) * steps // BLOCK_STEPS), -(-len(rows) // MOST_COPIED)))
+    blocks = max(-(-len(rows) * steps // BLOCK_STEPS), -(-len(rows) // MOST_COPIED))
+    return np.array_split(rows, min(blocks, len(rows)))
 
 
 def foremost(due: Bools, groups: Hashes, most: int | None) -> Bools:
@@ -218,7 +219,8 @@ class Watch:
             rows = np.flatnonzero(changed & (self.series.instant == instant))
             self.series.alarms.put(rows, Alarms.idle(len(rows), self.policy))
             since = (frame.end - int(instant) - self.schedule.lead) // frame.step
-            last = self.schedule.replay_steps + since + 1
+            # After an outage a model can be older than any that is in effect otherwise.
+            last = min(self.schedule.replay_steps + since + 1, self.schedule.judged_steps)
             for block in in_blocks(rows, last):
                 self._judge(frame, suppressed, block, verdicts, last)
 

@@ -116,10 +116,12 @@ class Snapshot:
         """The results that have not expired, in the order of the configuration."""
         return tuple(self.results[name] for name in self.queries if self.is_live(name, now))
 
-    def flagged(self, name: str, now: float) -> int:
-        """How many series of the query are in an anomaly, by a result that has not expired."""
-        flags = self.results[name].series.gauges.get("anomaly_flag") if self.is_live(name, now) else None
-        return 0 if flags is None else int(np.count_nonzero(flags == 1))
+    def flagged(self, name: str, now: float) -> int | None:
+        """How many series of the query are in an anomaly; None without a result that has not expired."""
+        if not self.is_live(name, now):
+            return None
+        flags = self.results[name].series.gauges.get("anomaly_flag", np.empty(0))
+        return int(np.count_nonzero(flags == 1))
 
     def problem(self, name: str, now: float) -> str | None:
         """Why the query has no current results, or may soon have none; None if all is well."""

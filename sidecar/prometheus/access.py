@@ -38,13 +38,13 @@ def certificate(tls: TlsConfig) -> tuple[str, str] | None:
 
 
 def _basic(auth: BasicAuth) -> bytes:
-    user = _text("basic_auth.username_file", auth.username, auth.username_file)
-    password = _text("basic_auth.password_file", auth.password, auth.password_file)
+    user = _given_or_read("basic_auth.username", auth.username, auth.username_file)
+    password = _given_or_read("basic_auth.password", auth.password, auth.password_file)
     return b"Basic " + b64encode(f"{user}:{password}".encode())
 
 
 def _authorization(auth: Authorization) -> bytes:
-    credentials = _text("authorization.credentials_file", auth.credentials, auth.credentials_file)
+    credentials = _given_or_read("authorization.credentials", auth.credentials, auth.credentials_file)
     return f"{auth.type} {credentials}".encode()
 
 
@@ -54,13 +54,17 @@ def _custom(name: str, header: HttpHeader) -> bytes:
     return ", ".join([*given, *(_text(key, None, path) for path in header.files)]).encode()
 
 
+def _given_or_read(key: str, given: str | SecretStr | None, path: Path | None) -> str:
+    return _text(key, given) if path is None else _text(f"{key}_file", None, path)
+
+
 def _text(key: str, given: str | SecretStr | None, path: Path | None = None) -> str:
     """Return what was given or else stands in the file, white space around it left out."""
     text = given.get_secret_value() if isinstance(given, SecretStr) else given or ""
     if path is not None:
         try:
             text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise RefusedError(f"prometheus.{key}: {path} cannot be read: {_reason(error)}") from error
     text = text.strip()
     if not text.isprintable():
@@ -72,10 +76,12 @@ def _text(key: str, given: str | SecretStr | None, path: Path | None = None) -> 
 def _readable(path: Path) -> str:
     try:
         path.open("rb").close()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise RefusedError(f"prometheus.tls_config: {path} cannot be read: {_reason(error)}") from error
     return str(path)
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8 text"
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

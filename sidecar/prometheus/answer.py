@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidecar.config.problems import shortened
-from sidecar.prometheus.frame import LONGEST, Frame, LabelSet, describe
+from sidecar.prometheus.frame import LARGEST, LONGEST, Frame, LabelSet, describe
 from sidecar.prometheus.source import BadAnswerError, BadQueryError, LabelValues, RangeResult, UnfitError
 
 _EXCERPT = 200  # bytes of a body, in a message
@@ -134,7 +134,7 @@ class _Samples:
         if sum(counts) != len(self):
             raise ValueError("a series outside of the result")
         values = np.array(self._values)
-        values[~np.isfinite(values)] = np.nan
+        values[~(np.abs(values) <= LARGEST)] = np.nan
         matrix = np.full((len(counts), (end - start) // step + 1), np.nan)
         matrix[np.repeat(np.arange(len(counts)), counts), _columns(np.array(self._times), start, end, step)] = values
         return matrix

@@ -158,7 +158,7 @@ class PrometheusClient:
                 if self._stop.is_set():
                     raise StoppedError("closed")
                 body = self._send(method, path, form, seconds)
-            except (requests.RequestException, HTTPError, OSError) as error:
+            except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:  # the last of a server name
                 raise self._failure(error, exchange) from error
             finally:
                 with self._lock:

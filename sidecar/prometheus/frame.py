@@ -17,6 +17,9 @@ LabelSet: TypeAlias = tuple[tuple[str, str], ...]
 """The labels of a series as (name, value) pairs, sorted by name: hashable, and equal when the series are."""
 
 
+LARGEST = 1e100
+"""Magnitude of a sample, at most, as its square must still be a number: a larger one counts as missing."""
+
 LONGEST = 1000
 """Characters of someone else's text in a message."""
 

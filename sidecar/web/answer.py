@@ -10,12 +10,13 @@ from sidecar.detection.arrays import NEVER, Floats
 from sidecar.detection.predict import Prediction, predict_live, predict_rest, predict_self
 from sidecar.detection.review import Case
 from sidecar.detection.short import LEAST_VALUES
+from sidecar.prometheus.frame import LARGEST
 from sidecar.web.backend import Backend
 from sidecar.web.detail import numbers
 from sidecar.web.errors import Refused, problem
 from sidecar.web.grid import Grid, aligned, even, spaced
 from sidecar.web.listing import Filter, rows
-from sidecar.web.predict_schemas import LARGEST, PredictRequest, PredictResponse
+from sidecar.web.predict_schemas import PredictRequest, PredictResponse
 
 STEP = 60
 """Seconds between values that come without timestamps."""

@@ -6,13 +6,11 @@ from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHa
 from pydantic_core import PydanticCustomError
 
 from sidecar.detection.predict import Detector
+from sidecar.prometheus.frame import LARGEST
 from sidecar.web.schemas import Number, Shape
 
 MOST_VALUES = 10_000
 """Values of one request."""
-
-LARGEST = 1e100
-"""Magnitude of a value: its square must still be a number."""
 
 LAST_INSTANT = 253_402_300_799
 """The end of the year 9999, unix seconds: what is later was meant in milliseconds."""

@@ -51,8 +51,8 @@ class Query(Shape):
     """Last successful evaluation, null if there was none."""
     sample_time: Instant | None
     """The newest step that was scored."""
-    flagged: int
-    """Number of series that are in an anomaly."""
+    flagged: int | None
+    """Number of series that are in an anomaly, null without current results."""
     series: dict[State, int]
     """Number of series by state."""
     dropped: dict[str, int]

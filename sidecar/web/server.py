@@ -74,8 +74,9 @@ class HttpServer:
         """
         try:
             listening = listen(self._host, self._port)
-        except OSError as error:
-            raise ListenError(f"cannot listen on {self._listen_address}: {error.strerror or error}") from error
+        except (OSError, UnicodeError) as error:  # the latter of what cannot be a host name
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
+            raise ListenError(f"cannot listen on {self._listen_address}: {reason}") from error
         # asyncio does this for sockets that it makes itself: else a small answer waits 40 ms for an acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = listening.getsockname()[:2]

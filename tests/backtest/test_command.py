@@ -63,6 +63,7 @@ def test_answers_may_lie_above_the_samples_and_bad_files_stop_no_others(tmp_path
         write_samples(tmp_path / "samples" / name, hours=3)
     for name in ("b.csv", "y.csv"):
         (tmp_path / "samples" / name).write_text("timestamp,value\nnow,1\n")
+    (tmp_path / "b.csv").write_text("the answer of another run\n")
     result = run("--input", tmp_path / "samples", "--output", tmp_path, "--jobs=1", "--no-band")
     assert result.exit_code == 1
     wrong = [line for line in result.stderr.splitlines() if "is not a time" in line]

@@ -15,7 +15,7 @@ def incident(start: float, end: float, **matchers: str) -> Incident:
 
 
 def test_columns_beside_start_and_end_are_labels_and_empty_ones_match_all() -> None:
-    [one, two] = read_incidents(b"\xef\xbb\xbfend,start,instance\r\n1970-01-01T00:10:00Z,60,a\r\n90,60,\r\n", "i.csv")
+    [one, two] = read_incidents(b"\xef\xbb\xbfend,start,instance\r\n1970-01-01T00:10:00Z,60, a\r\n90,60, \r\n", "i.csv")
     assert (one.start, one.end, one.matchers) == (60, 600, {"instance": "a"})
     assert one.concerns({"instance": "a", "job": "node"})
     assert not one.concerns({"job": "node"})

@@ -61,8 +61,8 @@ def test_other_digits_are_seconds(stamp: str) -> None:
     assert seconds(stamp) == float(stamp)
 
 
-@pytest.mark.parametrize("text", ["", " ", "nan", "NaN", "inf", "-Inf"])
-def test_what_is_not_finite_is_no_sample(text: str) -> None:
+@pytest.mark.parametrize("text", ["", " ", "nan", "NaN", "inf", "-Inf", "1.7976931348623157e308", "-1.1e100"])
+def test_what_is_not_finite_or_has_no_square_is_no_sample(text: str) -> None:
     assert math.isnan(read(f"timestamp,value\n60,{text}\n".encode(), "a.csv").values[0])
 
 
@@ -81,6 +81,8 @@ def test_a_series_that_counts_from_0_may_come_by_a_number_that_looks_like_a_date
         (b"timestamp,value\n1714521600000,1\n", "a.csv:2: timestamp '1714521600000' is out of range: write unix"),
         (b"timestamp,value\n20220101,1\n20220102,2\n", "a.csv:2: timestamp '20220101' is a date without dashes: write"),
         (b"timestamp,value\n60,one\n", "a.csv:2: value 'one' is not a number: write a number, or leave it empty"),
+        (b"timestamp,value\n60,1_000\n", "a.csv:2: value '1_000' is not a number"),
+        ("timestamp,value\n60,\u0661\u0662\n".encode(), "a.csv:2: value '\u0661\u0662' is not a number"),
         (b"timestamp,value\n60\n", "a.csv:2: has 1 fields, timestamp and value are fields 1 and 2"),
         (b"timestamp,value\n60,\xff\n", "a.csv:2: is not UTF-8"),
         (b'timestamp,value\n60,"' + b"1" * 200_000 + b'"\n', "a.csv:2: field larger than field limit"),

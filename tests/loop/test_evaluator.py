@@ -13,7 +13,10 @@ from structlog.testing import capture_logs
 
 from sidecar.config.schema import WARM_UP_STEPS, Alarm, MinDeviation, QueryConfig, Sharding
 from sidecar.config.vocabulary import Missing, Scope
+from sidecar.detection.detector import score
 from sidecar.detection.fits import FitJob
+from sidecar.detection.models import Models, Scores
+from sidecar.detection.settings import Settings
 from sidecar.execution.local import LocalExecutor
 from sidecar.export.board import Board
 from sidecar.export.snapshot import QueryResult, State
@@ -21,6 +24,7 @@ from sidecar.export.telemetry import Telemetry
 from sidecar.loop.evaluator import Evaluator, Surroundings
 from sidecar.loop.fitting import DEADLINE
 from sidecar.loop.telling import Teller
+from sidecar.prometheus.coarse import Matrix
 from sidecar.prometheus.frame import Frame, LabelSet
 from sidecar.prometheus.source import (
     BadAnswerError,
@@ -282,6 +286,19 @@ def test_after_a_long_outage_the_state_is_that_of_a_start_and_little_memory_was_
     since = gauge(anew, "anomaly_start_timestamp_seconds")["b"]
     assert gauge(shown, "anomaly_start_timestamp_seconds")["b"] == since == late - 5 * STEP
     assert bench.board.snapshot.failures == {}
+
+
+def test_after_an_outage_no_more_is_replayed_than_there_is_after_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = NOW + 4_000 * STEP
+    bench, judged = warm({host("a"): noise(1, steps=5_000, end=late)}), []
+
+    def counted(models: Models, values: Matrix, end: int, settings: Settings, last: int) -> Scores:
+        judged.append((len(values), last))
+        return score(models, values, end, settings, last)
+
+    monkeypatch.setattr("sidecar.detection.watch.score", counted)
+    assert gauge(bench.evaluate(late), "anomaly_flag") == {"a": 0}
+    assert judged == [(1, bench.evaluator._watch.schedule.judged_steps)]
 
 
 def test_steps_that_come_late_are_judged_one_by_one_but_not_a_whole_outage() -> None:

@@ -36,8 +36,8 @@ def test_order_of_the_labels_does_not_matter() -> None:
     assert read(one(b="2", a="1")).frame.labels == ((("a", "1"), ("b", "2")),)
 
 
-@pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf", "1e999"])
-def test_what_is_not_finite_is_no_sample(text: str) -> None:
+@pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf", "1e999", "1.7976931348623157e308", "-1.1e100"])
+def test_what_is_not_finite_or_has_no_square_is_no_sample(text: str) -> None:
     assert np.isnan(read(one([T0, text])).frame.values).all()
 
 

@@ -314,6 +314,16 @@ def test_secret_that_cannot_be_read(server: RawServer, tmp_path: Path) -> None:
     assert server.seen == []
 
 
+def test_secrets_are_told_of_by_the_key_that_gives_them(server: RawServer, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match=r"prometheus\.basic_auth\.username: the value holds characters"):
+        ask(client(server.url, basic_auth={"username": "a\nb", "password": SecretStr("c")}))
+    (tmp_path / "password").write_text("a\nb")
+    with pytest.raises(RefusedError, match=r"prometheus\.basic_auth\.password_file: .*password holds characters"):
+        ask(client(server.url, basic_auth={"username": "a", "password_file": tmp_path / "password"}))
+    with pytest.raises(RefusedError, match=r"prometheus\.basic_auth\.password_file: .* cannot be read: "):
+        ask(client(server.url, basic_auth={"username": "a", "password_file": tmp_path / "nul\0"}))
+
+
 @pytest.mark.parametrize("secret", ["s3cr\net", "s3cr\x00et", "s3cr\ret"])
 def test_secret_that_no_header_can_hold_stays_secret(server: RawServer, secret: str) -> None:
     with pytest.raises(RefusedError, match="a line break") as raised:

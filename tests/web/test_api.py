@@ -54,6 +54,7 @@ def test_a_query_that_was_never_evaluated_says_so(sidecar: Sidecar) -> None:
     first = client(sidecar).get("/api/v1/queries").json()["queries"][0]
 
     assert (first["health"], first["healthy"], first["evaluated"]) == ("not evaluated yet", False, None)
+    assert first["flagged"] is None
 
 
 def test_series_come_most_anomalous_first_and_those_without_a_score_last(cpu: Sidecar) -> None:
@@ -116,6 +117,7 @@ def test_an_expired_result_is_listed_as_stale_and_shows_no_verdict(cpu: Sidecar)
 
     assert [each["state"] for each in page["series"]] == ["stale"] * 3 + ["warming", "no_data"]
     assert {(each["score"], each["flag"]) for each in page["series"]} == {(None, None)}
+    assert client(cpu).get("/api/v1/queries").json()["queries"][0]["flagged"] is None
 
 
 def test_a_series_that_vanished_and_is_flagged_for_it_has_no_data(sidecar: Sidecar) -> None:

@@ -71,7 +71,7 @@ def test_health_of_each_query(sidecar: Sidecar) -> None:
 
     sidecar.now += 301
     assert row(sidecar, "cpu")[1] == "stale: the last result has expired"
-    assert row(sidecar, "cpu")[3:8] == ["0", "0", "0", "0", "2"]
+    assert row(sidecar, "cpu")[3:8] == ["-", "0", "0", "0", "2"]
 
     sidecar.board.fail("cpu", Failure(sidecar.now, "422 Unprocessable Entity"))
     assert row(sidecar, "cpu")[1] == "failing: 422 Unprocessable Entity"

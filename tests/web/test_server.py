@@ -1,3 +1,4 @@
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -78,9 +79,10 @@ def test_a_port_in_use_is_a_clear_error(sidecar: Sidecar) -> None:
             HttpServer(create_app(sidecar.backend, version="0"), taken).start()
 
 
-def test_an_unknown_host_is_a_clear_error(sidecar: Sidecar) -> None:
-    with pytest.raises(ListenError, match=r"cannot listen on no-such-host\.invalid:1: "):
-        HttpServer(create_app(sidecar.backend, version="0"), "no-such-host.invalid:1").start()
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 300])
+def test_an_unknown_host_is_a_clear_error(sidecar: Sidecar, host: str) -> None:
+    with pytest.raises(ListenError, match=f"cannot listen on {re.escape(host)}:1: "):
+        HttpServer(create_app(sidecar.backend, version="0"), f"{host}:1").start()
 
 
 def test_stopping_frees_the_port_and_ends_the_thread(sidecar: Sidecar) -> None:

@@ -128,7 +128,7 @@ def _query_lines(view: View) -> Iterator[str]:
         ]
         link = f'<a href="?{escape(urlencode({ANOMALY_NAME: name}))}">{escape(name)}</a>'
         health = f'<td class="{"ill" if problem else "well"}">{escape(problem or "ok")}</td>'
-        numbers = "".join(f'<td class="number">{count}</td>' for count in counts)
+        numbers = "".join(f'<td class="number">{"-" if count is None else count}</td>' for count in counts)
         evaluated = instant(result.at) if result else "never"
         yield f'<tr><th scope="row">{link}</th>{health}<td>{evaluated}</td>{numbers}</tr>'
 
