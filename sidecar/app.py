@@ -135,6 +135,7 @@ class Sidecar:
     def stop(self) -> None:
         """Stops within about three seconds, whatever is in flight."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        self._scheduler.stop_others({})  # first, or what is cut off would be told as a failure
         if self._client:
             self._client.close()
         self._scheduler.stop(STOP_SECONDS)
