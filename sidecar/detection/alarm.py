@@ -188,7 +188,7 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     counted = np.where(free, now, 0.0)
     recent = np.concatenate([alarms.recent[:, 1:], counted[:, None]], axis=1)
     enough = np.sort(recent, axis=1)[:, -policy.confirm[0]]
-    confirmed, height = np.minimum(now, enough), np.minimum(counted, enough)
+    confirmed, height = np.where(free, np.minimum(now, enough), now), np.minimum(counted, enough)
     active = np.where(on & lasting(counted, alarms.peak, heights.odd[:, i], policy), time, alarms.active)
     unknown = ~scored & (time - alarms.scored <= policy.unscored)  # a gap is no recovery
     going_on = on & ((time - active <= policy.hold) | unknown)
@@ -196,7 +196,7 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     peak, second = np.where(expired, alarms.second, alarms.peak), np.where(expired, 0.0, alarms.second)
     peaked = np.where(expired, time, alarms.peaked)
     least = np.where(peak >= 1, WORSE * peak, peak)
-    detection = np.where(~going_on & (now > least), np.where(free, confirmed, now), 0.0)
+    detection = np.where(~going_on & (confirmed > least), confirmed, 0.0)
     starting = free & (detection >= 1)
     # Else what gets worse bit by bit would never raise an alarm again.
     settled = (peak >= 1) & ~going_on & ~starting

@@ -105,6 +105,11 @@ def test_what_gets_worse_bit_by_bit_raises_an_alarm_again_in_the_end() -> None:
     assert flags(outcome) == [1, 0, 0, 0, 0, 0, 1, 0, 0]
 
 
+def test_what_is_worse_has_to_be_confirmed_too() -> None:
+    policy = Policy(confirm=(2, 3), hold=0, rearm=12 * HOUR)
+    assert flags(play([2.0, 2.0, 0.1, 0.1, 2.1, 2.6, 2.6], policy)) == [0, 1, 0, 0, 0, 0, 1]
+
+
 def test_where_no_alarm_was_raised_the_highest_score_of_late_need_not_be_exceeded_by_much() -> None:
     outcome = play([0.95, 0.1, 0.1, 1.01], Policy(hold=0, rearm=12 * HOUR))
     assert flags(outcome) == [0, 0, 0, 1]
