@@ -4,8 +4,9 @@
     firing -- no longer kept on --> recovering -- kept on again --> firing
     recovering -- for longer than the hold --> idle
 
-An alarm that has ended starts again within the re-arm time only when a score exceeds the highest of late: one incident,
-one alarm. The flag is 1 while firing or recovering, so it does not flicker within an episode. Time is sample time.
+An alarm that has ended starts again within the re-arm time only when a score exceeds the highest of late, and soon
+after its end only by a quarter: one incident, one alarm. The flag is 1 while firing or recovering, so it does not
+flicker within an episode. Time is sample time.
 
 Windows hold what an alarm was about for a while, and scores fall slowly. So a score that is below 1, or has faded,
 keeps an alarm on only at a sample that is odd in itself: where samples are as expected again, the alarm ends.
@@ -23,6 +24,7 @@ from sidecar.detection.features import NAMES
 from sidecar.detection.models import Scores
 from sidecar.detection.outcome import Course, Outcome, Reason, flag_vanished, outcome_of
 from sidecar.detection.rows import Rows
+from sidecar.detection.settings import HOUR
 
 RESIDUAL = NAMES.index("residual")
 ODD = 1.3
@@ -30,6 +32,8 @@ ODD = 1.3
 which is believed 3.4 robust standard deviations from the middle."""
 FADED = 0.6
 """The share of the highest score of late below which a score has faded."""
+WORSE, SOON = 1.25, HOUR
+"""How many times the highest score of late another one must be to raise an alarm again so soon after its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,20 +189,23 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
     counted = np.where(free, now, 0.0)
     recent = np.concatenate([alarms.recent[:, 1:], counted[:, None]], axis=1)
     enough = np.sort(recent, axis=1)[:, -policy.confirm[0]]
-    confirmed, height = np.minimum(now, enough), np.minimum(counted, enough)
+    confirmed, height = np.where(free, np.minimum(now, enough), now), np.minimum(counted, enough)
     active = np.where(on & lasting(counted, alarms.peak, heights.odd[:, i], policy), time, alarms.active)
     unknown = ~scored & (time - alarms.scored <= policy.unscored)  # a gap is no recovery
     going_on = on & ((time - active <= policy.hold) | unknown)
     expired = time - alarms.peaked > policy.rearm
     peak, second = np.where(expired, alarms.second, alarms.peak), np.where(expired, 0.0, alarms.second)
     peaked = np.where(expired, time, alarms.peaked)
-    detection = np.where(~going_on & (now > peak), np.where(free, confirmed, now), 0.0)
+    back = ~going_on & (peak >= 1) & (time - alarms.active <= policy.hold + SOON)
+    least = np.where(back, WORSE * peak, peak)
+    detection = np.where(~going_on & (confirmed > least), confirmed, 0.0)
     starting = free & (detection >= 1)
     near = counted >= policy.exit * peak
     following = Alarms(
         since=np.where(starting, time, np.where(going_on, alarms.since, NEVER)),
         active=np.where(starting, time, active),
-        peak=np.maximum(peak, height),
+        # What gets worse bit by bit is to raise an alarm again in the end.
+        peak=np.where(back & ~starting, peak, np.maximum(peak, height)),
         peaked=np.where(near, time, peaked),
         second=np.where(near, 0.0, np.maximum(second, height)),
         recent=recent,
@@ -207,7 +214,7 @@ def step(alarms: Alarms, heights: Heights, i: int, time: int, policy: Policy) ->
         blocked_by=np.where(blocked_high, blocked, alarms.blocked_by),
     )
     pending = np.asarray((recent >= 1).any(axis=1))
-    return following, Course(following.since, following.active, pending, detection, peak, blocked)
+    return following, Course(following.since, following.active, pending, detection, least, blocked)
 
 
 def lasting(score: Floats, peak: Floats, odd: Bools, policy: Policy) -> Bools:

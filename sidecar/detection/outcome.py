@@ -46,7 +46,7 @@ class Course(Rows):
         active: time of the last score that kept it on.
         pending: whether a score of 1 or more waits to be confirmed, or was lower than the peak.
         detection: the highest threshold at which an alarm would start.
-        peak: the highest score of late, before.
+        least: the score that had to be exceeded for an alarm to start.
         blocked: why the score might not raise one, a `Reason`; 0 where it might.
     """
 
@@ -54,7 +54,7 @@ class Course(Rows):
     active: Times
     pending: Bools
     detection: Floats
-    peak: Floats
+    least: Floats
     blocked: Codes
 
     @classmethod
@@ -115,7 +115,7 @@ def reasons(state: Codes, course: Course, score: Floats, ended: Bools) -> Codes:
         high & (course.blocked > 0),
         ended,
         np.isnan(score),
-        high & (score <= course.peak),
+        high & (score <= course.least),
         state == State.PENDING,
     ]
     choices: list[Any] = [

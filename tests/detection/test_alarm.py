@@ -29,9 +29,10 @@ def play(
     *,
     times: Times | None = None,
     odd: list[int] | None = None,
+    every: int = STEP,
 ) -> Outcome:
     rows = np.array([score])
-    times = STEP * np.arange(1, len(score) + 1, dtype=np.int64) if times is None else times
+    times = every * np.arange(1, len(score) + 1, dtype=np.int64) if times is None else times
     observed = np.array([values or [20.0] * len(score)])
     scores = scores_of(rows, rarity=2 * ODD * np.array(odd or [1] * len(score)))
     return advance(Alarms.idle(1, policy), scores, observed, times, policy, suppressed=suppressed)[1]
@@ -96,6 +97,33 @@ def test_an_alarm_after_an_alarm_must_exceed_its_peak_until_that_is_old() -> Non
     assert flags(soon) == [1, 1, 0, 0, 0, 0, 1]
     assert soon.reason[0, 4] == Reason.BELOW_PEAK
     assert flags(play([2.0, *[0.1] * 8, 1.5], policy))[-1] == 1
+
+
+def test_soon_after_an_alarm_another_one_must_be_worse_by_a_quarter() -> None:
+    policy = Policy(hold=0, rearm=12 * HOUR)
+    soon = play([2.0, 0.1, 2.4, 0.1], policy, every=HOUR // 4)
+    assert flags(soon) == [1, 0, 0, 0]
+    assert soon.reason[0, 2] == Reason.BELOW_PEAK
+    assert soon.detection[0].tolist() == [2.0, 0, 0, 0]
+    assert flags(play([2.0, 0.1, 2.6, 0.1], policy, every=HOUR // 4)) == [1, 0, 1, 0]
+    assert flags(play([2.0, 0.1, 0.1, 2.1], policy, every=HOUR // 2)) == [1, 0, 0, 1]
+
+
+def test_what_gets_worse_bit_by_bit_raises_an_alarm_again_in_the_end() -> None:
+    outcome = play([2.0, 0.1, 2.2, 2.4, 2.6], Policy(hold=0, rearm=12 * HOUR), every=HOUR // 4)
+    assert flags(outcome) == [1, 0, 0, 0, 1]
+
+
+def test_what_is_worse_has_to_be_confirmed_too() -> None:
+    policy = Policy(confirm=(2, 3), hold=0, rearm=12 * HOUR)
+    outcome = play([2.0, 2.0, 0.1, 2.1, 2.6, 2.6], policy, every=HOUR // 10)
+    assert flags(outcome) == [0, 1, 0, 0, 0, 1]
+
+
+def test_where_no_alarm_was_raised_a_score_need_not_be_worse_by_much() -> None:
+    outcome = play([0.95, 0.1, 1.01], Policy(hold=0, rearm=12 * HOUR), every=HOUR // 4)
+    assert flags(outcome) == [0, 0, 1]
+    assert outcome.detection[0].tolist() == [0.95, 0, 1.01]
 
 
 def test_a_second_peak_outlives_the_first() -> None:
