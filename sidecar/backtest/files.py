@@ -43,6 +43,7 @@ def csv_files(directory: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         paths = (Path(place) / name for name in names if name.endswith(".csv"))
+        # A link whose file is gone, too: it cannot be read, which is told.
         yield from (path for path in paths if path.is_file() or path.is_symlink())
 
 

@@ -44,7 +44,7 @@ class Course(Rows):
     Attributes:
         since: when the alarm that is on started, NEVER where none is.
         active: time of the last score that kept it on.
-        pending: whether a score of 1 or more waits to be confirmed, or was lower than the peak.
+        pending: whether a score of 1 or more waits to be confirmed, or was not high enough.
         detection: the highest threshold at which an alarm would start.
         least: the score that had to be exceeded for an alarm to start.
         blocked: why the score might not raise one, a `Reason`; 0 where it might.
